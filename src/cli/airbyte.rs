@@ -1,0 +1,173 @@
+//! The four verbs of the Airbyte protocol.
+
+use std::io::Write;
+
+use super::{Environment, Failed, Input, read_config};
+use crate::error::{Error, Kind, Result};
+use crate::log::Log;
+use crate::model::Stream;
+use crate::plan::{Plan, Request};
+use crate::protocol::airbyte::catalog::{Configured, Wanted, discovered};
+use crate::protocol::airbyte::message::{Message, Status};
+use crate::protocol::airbyte::state::Given;
+use crate::sink::airbyte::Console;
+use crate::source::Source;
+use crate::sync;
+
+/// The files that `read` is given.
+#[derive(Debug)]
+pub struct ReadFiles {
+    /// The configuration.
+    pub config: Input,
+    /// The configured catalog.
+    pub catalog: Input,
+    /// The state, if there is one.
+    pub state: Option<Input>,
+}
+
+/// Answers `spec`.
+///
+/// # Errors
+/// `System`: stdout cannot be written.
+pub fn spec<W: Write + Send>(console: &Console<W>) -> Result<()> {
+    console.say(&Message::spec())
+}
+
+/// Answers `discover`. It asks nobody, and needs no valid configuration.
+///
+/// # Errors
+/// `System`: stdout cannot be written.
+pub fn discover<W: Write + Send>(console: &Console<W>, streams: &[&'static Stream]) -> Result<()> {
+    console.say(&Message::Catalog { catalog: discovered(streams) })
+}
+
+/// Answers `check`: a configuration or a token that does not work is an answer, everything else a
+/// failure.
+///
+/// # Errors
+/// [`Failed::Told`], with the exit code.
+pub fn check<W: Write + Send>(
+    console: &Console<W>,
+    streams: &[&'static Stream],
+    config: &Input,
+) -> Result<(), Failed> {
+    match try_check(console, streams, config) {
+        Ok(()) => Ok(console.say(&Message::connection_status(None))?),
+        Err(error) if matches!(error.kind(), Kind::Config | Kind::Auth) => {
+            Ok(console.say(&Message::connection_status(Some(error.to_string())))?)
+        }
+        Err(error) => {
+            tell(console, &error, None);
+            Err(Failed::Told(error.kind().exit_code()))
+        }
+    }
+}
+
+fn try_check<W: Write + Send>(
+    console: &Console<W>,
+    streams: &[&'static Stream],
+    config: &Input,
+) -> Result<()> {
+    let (config, warnings) = read_config(config)?;
+    console.hide(&config.token);
+    warnings.iter().for_each(|warning| console.warn(warning));
+    let source = Source::new(&config, Environment::scratch(), console);
+    streams.first().map_or(Ok(()), |stream| source.check(stream))
+}
+
+/// Answers `read`: the streams of the catalog one after the other. A stream that fails does not keep the
+/// others from being read.
+///
+/// # Errors
+/// [`Failed::Told`], with the exit code of the first failure.
+pub fn read<W: Write + Send>(
+    console: &Console<W>,
+    streams: &[&'static Stream],
+    files: &ReadFiles,
+) -> Result<(), Failed> {
+    let catalog = files
+        .catalog
+        .read("configured catalog")
+        .and_then(|json| Configured::parse(&json, &files.catalog.name()));
+    let catalog = match catalog {
+        Ok(catalog) => catalog,
+        Err(error) => return Err(told(console, &error, None)),
+    };
+    read_streams(console, streams, files, &catalog)
+}
+
+fn read_streams<W: Write + Send>(
+    console: &Console<W>,
+    streams: &[&'static Stream],
+    files: &ReadFiles,
+    catalog: &Configured,
+) -> Result<(), Failed> {
+    let refuse = |error: Error, stream: Option<&str>| {
+        for name in catalog.names() {
+            // The error after them says whether stdout is gone.
+            let _ = console.status(name, Status::Incomplete);
+        }
+        Err(told(console, &error, stream))
+    };
+    let config = match read_config(&files.config) {
+        Ok((config, warnings)) => {
+            console.hide(&config.token);
+            warnings.iter().for_each(|warning| console.warn(warning));
+            config
+        }
+        Err(error) => return refuse(error, None),
+    };
+    let wanted = match catalog.wanted(streams) {
+        Ok(wanted) => wanted,
+        Err((error, stream)) => return refuse(error, Some(&stream)),
+    };
+    if wanted.is_empty() {
+        console.warn("The configured catalog has no streams, so nothing is read. Select some.");
+    }
+    let plans = state(files).and_then(|given| {
+        let plan = |Wanted { stream, selection, mode }| {
+            let state = given.of(stream, config.zone)?;
+            Ok(Plan::new(&config, Request { stream, selection, mode, state }))
+        };
+        wanted.into_iter().map(plan).collect::<Result<Vec<Plan>>>()
+    });
+    let plans = match plans {
+        Ok(plans) => plans,
+        Err(error) => return refuse(error, None),
+    };
+
+    let source = Source::new(&config, Environment::scratch(), console);
+    let max_rejects = config.max_rejects.unwrap_or(0);
+    let mut first_failure = None;
+    for plan in &plans {
+        match sync::run(&source, plan, &mut &*console, max_rejects, console) {
+            Ok(_) => {}
+            Err(error) if error.is_quiet() => {
+                return Err(Failed::Told(error.kind().exit_code()));
+            }
+            Err(error) => {
+                first_failure.get_or_insert(error.kind().exit_code());
+            }
+        }
+    }
+    first_failure.map_or(Ok(()), |code| Err(Failed::Told(code)))
+}
+
+fn state(files: &ReadFiles) -> Result<Given> {
+    match &files.state {
+        Some(file) => Given::parse(&file.read("state")?, &file.name()),
+        None => Ok(Given::default()),
+    }
+}
+
+fn told<W: Write + Send>(console: &Console<W>, error: &Error, stream: Option<&str>) -> Failed {
+    tell(console, error, stream);
+    Failed::Told(error.kind().exit_code())
+}
+
+/// Says why a run failed. If stdout is gone there is nobody to say it to.
+fn tell<W: Write + Send>(console: &Console<W>, error: &Error, stream: Option<&str>) {
+    if !error.is_quiet() {
+        let _ = console.error(error, stream);
+    }
+}

@@ -1,0 +1,261 @@
+//! `demo`: every verb against the simulator, as processes of their own, shown to a person.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::Environment;
+use super::paint::{Paint, thousands};
+use crate::error::{Error, Result};
+use crate::simulator::{self, Simulator};
+
+/// What the demonstration is to show.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// How many customers the company has
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    customers: u64,
+}
+
+/// Customers that somebody edits between the two reads.
+const EDITED: u64 = 3;
+
+/// Records that are shown of each read.
+const SHOWN: usize = 3;
+
+/// Runs the demonstration.
+pub(super) fn run(options: &Options, stdout: File) -> Result<()> {
+    let customers = options.customers;
+    let simulator =
+        Simulator::start(simulator::Options { customers, ..simulator::Options::default() })?;
+    let folder = tempfile::tempdir().map_err(|error| {
+        Error::system(format!("No temporary folder can be made: {error}. Set TMPDIR."))
+            .caused_by(error)
+    })?;
+    let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
+    let mut demo = Demo { simulator, folder, paint, stdout, step: 0 };
+    demo.write(
+        "config.json",
+        &json!({
+            "authentication_token": demo.simulator.token(),
+            "base_url": demo.simulator.base_url(),
+        }),
+    )?;
+    demo.play(customers)
+}
+
+struct Demo {
+    simulator: Simulator,
+    folder: TempDir,
+    paint: Paint,
+    stdout: File,
+    step: u32,
+}
+
+/// What one run of the program said.
+#[derive(Default)]
+struct Said {
+    elapsed: Duration,
+    records: u64,
+    active: u64,
+    first_records: Vec<Value>,
+    /// Every message that is no record, by its type; the last of each counts.
+    messages: Vec<Value>,
+}
+
+impl Said {
+    fn find(&self, kind: &str) -> &Value {
+        self.messages.iter().rfind(|message| message["type"] == kind).unwrap_or(&Value::Null)
+    }
+}
+
+impl Demo {
+    fn play(&mut self, customers: u64) -> Result<()> {
+        let paint = self.paint;
+        self.say(&format!(
+            "\n{} against a simulated company of {} customers at {}\n",
+            paint.bold("kometsales"),
+            thousands(customers),
+            self.simulator.base_url()
+        ))?;
+
+        let said = self.step("What can be configured?", &["spec"])?;
+        let spec = &said.find("SPEC")["spec"]["connectionSpecification"];
+        let settings = spec["properties"].as_object().map_or(0, serde_json::Map::len);
+        let required: Vec<&str> =
+            spec["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        self.line("came", &format!("{settings} settings; required: {}", required.join(", ")))?;
+
+        let said = self.step("Does the token work?", &["check", "--config", "config.json"])?;
+        self.asked()?;
+        let status = &said.find("CONNECTION_STATUS")["connectionStatus"]["status"];
+        self.line("came", &paint.green(status.as_str().unwrap_or_default()))?;
+
+        let discover = ["discover", "--config", "config.json"];
+        let said = self.step("What can be read?", &discover)?;
+        let streams = said.find("CATALOG")["catalog"]["streams"].clone();
+        for stream in streams.as_array().into_iter().flatten() {
+            let fields: Vec<&str> = stream["json_schema"]["properties"]
+                .as_object()
+                .into_iter()
+                .flat_map(|properties| properties.keys().map(String::as_str))
+                .collect();
+            let name = stream["name"].as_str().unwrap_or_default();
+            self.line("came", &format!("{}: {}", paint.bold(name), fields.join(", ")))?;
+        }
+        let configured: Vec<Value> = streams
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|stream| json!({"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}))
+            .collect();
+        self.write("catalog.json", &json!({ "streams": configured }))?;
+
+        let read = ["read", "--config", "config.json", "--catalog", "catalog.json"];
+        let said = self.step("Everything there is", &read)?;
+        self.show_read(&said)?;
+
+        let edited = self.simulator.change(EDITED.min(customers));
+        self.say(&format!(
+            "{}\n   Somebody edits the customers {}.\n",
+            paint.bold("   Meanwhile, in Komet Sales"),
+            edited.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+        ))?;
+
+        let again = [&read[..], &["--state", "state.json"]].concat();
+        let said = self.step("What has changed since?", &again)?;
+        self.show_read(&said)?;
+        self.say(&format!(
+            "That is all. {} is in the README; {} plays the API, with faults if you like.\n",
+            paint.bold("How to plug it into Airbyte"),
+            paint.cyan("kometsales simulate")
+        ))
+    }
+
+    /// Runs the program once, and shows what was typed and how long it took.
+    fn step(&mut self, title: &str, arguments: &[&str]) -> Result<Said> {
+        let said = self.program(arguments)?;
+        self.step += 1;
+        let number = self.paint.bold(format!("{}.", self.step));
+        let title = self.paint.bold(title);
+        let command = self.paint.cyan(format!("kometsales {}", arguments.join(" ")));
+        let elapsed = self.paint.dim(format!("{:.1} ms", said.elapsed.as_secs_f64() * 1000.0));
+        self.say(&format!("{number} {title}\n   {command}   {elapsed}\n"))?;
+        Ok(said)
+    }
+
+    fn program(&self, arguments: &[&str]) -> Result<Said> {
+        let failed = |what: String| Error::system(format!("The demonstration failed: {what}."));
+        let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+        let started = Instant::now();
+        let mut child = Command::new(program)
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(error.to_string()))?;
+        let mut said = Said::default();
+        for line in
+            child.stdout.take().into_iter().flat_map(|stdout| BufReader::new(stdout).lines())
+        {
+            let line = line.map_err(|error| failed(error.to_string()))?;
+            said.take(&line);
+        }
+        let status = child.wait().map_err(|error| failed(error.to_string()))?;
+        said.elapsed = started.elapsed();
+        if !status.success() {
+            let error = &said.find("TRACE")["trace"]["error"]["message"];
+            return Err(failed(format!("`{}` ended with {status}: {error}", arguments.join(" "))));
+        }
+        Ok(said)
+    }
+
+    /// Shows what the simulator was asked last, without the token.
+    fn asked(&mut self) -> Result<()> {
+        let requests = self.simulator.requests();
+        let Some(request) = requests.last() else { return Ok(()) };
+        let query: Vec<String> = request
+            .query
+            .iter()
+            .map(|(name, value)| match name.as_str() {
+                "authenticationToken" => format!("{name}=…"),
+                _ => format!("{name}={value}"),
+            })
+            .collect();
+        let line = format!("{} {}?{}", request.method, request.path, query.join("&"));
+        self.line("asked", &line)
+    }
+
+    fn show_read(&mut self, said: &Said) -> Result<()> {
+        self.asked()?;
+        let rate = said.records as f64 / said.elapsed.as_secs_f64().max(1e-6);
+        let came = format!(
+            "{} customers, {} of them active; {} a second",
+            thousands(said.records),
+            thousands(said.active),
+            thousands(rate as u64)
+        );
+        self.line("came", &came)?;
+        for record in &said.first_records {
+            let text = |field: &str| record[field].as_str().unwrap_or("–").to_owned();
+            let row = format!(
+                "{:>10}  {:<10}  {:<32.32}  {}",
+                record["id"].to_string(),
+                text("code"),
+                text("name"),
+                text("updatedOn")
+            );
+            self.line("", &self.paint.dim(row))?;
+        }
+        if said.records > said.first_records.len() as u64 {
+            self.line("", &self.paint.dim(format!("{:>10}", "…")))?;
+        }
+        let state = said.find("STATE")["state"].clone();
+        self.line("state", &state["stream"]["stream_state"].to_string())?;
+        self.write("state.json", &json!([state]))?;
+        self.say("\n")
+    }
+
+    fn line(&mut self, what: &str, text: &str) -> Result<()> {
+        let what = self.paint.dim(format!("{what:<6}"));
+        self.say(&format!("   {what} {text}\n"))
+    }
+
+    fn say(&mut self, text: &str) -> Result<()> {
+        self.stdout.write_all(text.as_bytes()).map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Error::output_closed(),
+            _ => Error::system(format!("stdout could not be written: {error}.")).caused_by(error),
+        })
+    }
+
+    fn write(&self, name: &str, content: &Value) -> Result<()> {
+        let path: &Path = self.folder.path();
+        std::fs::write(path.join(name), content.to_string()).map_err(|error| {
+            Error::system(format!("A temporary file cannot be written: {error}. Set TMPDIR."))
+                .caused_by(error)
+        })
+    }
+}
+
+impl Said {
+    fn take(&mut self, line: &str) {
+        // Records are many and all alike: only the first ones are read as JSON.
+        if line.starts_with(r#"{"type":"RECORD""#) {
+            self.records += 1;
+            self.active += u64::from(line.contains(r#""active":true"#));
+            if self.first_records.len() < SHOWN {
+                let record: Value = serde_json::from_str(line).unwrap_or_default();
+                self.first_records.push(record["record"]["data"].clone());
+            }
+        } else if let Ok(message) = serde_json::from_str(line) {
+            self.messages.push(message);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `generate`: what is derived from the declarations, so that none of it is written by hand.
+
+use std::fs::File;
+use std::io::Write;
+
+use clap::{Command, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::settings;
+use crate::error::{Error, Result};
+use crate::model::Stream;
+use crate::model::docs::markdown;
+use crate::model::json_schema::json_schema;
+use crate::protocol::airbyte::message::specification;
+
+/// What to write.
+#[derive(Debug, Clone, Subcommand)]
+pub(super) enum What {
+    /// The JSON schema of a stream's records
+    Schema {
+        /// The stream
+        #[arg(default_value = "customers")]
+        stream: String,
+    },
+    /// Airbyte's connection specification
+    Spec,
+    /// The settings and the fields of every stream, as Markdown
+    Docs,
+    /// Completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// Writes it to stdout.
+pub(super) fn run(
+    what: What,
+    command: &mut Command,
+    streams: &[&'static Stream],
+    mut stdout: File,
+) -> Result<()> {
+    let text = match what {
+        What::Schema { stream } => pretty(&json_schema(find(streams, &stream)?)),
+        What::Spec => pretty(&specification()),
+        What::Docs => docs(streams),
+        What::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, command, "kometsales", &mut script);
+            String::from_utf8_lossy(&script).into_owned()
+        }
+    };
+    stdout.write_all(text.as_bytes()).map_err(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Error::output_closed(),
+        _ => Error::system(format!("stdout could not be written: {error}.")).caused_by(error),
+    })
+}
+
+fn find(streams: &[&'static Stream], name: &str) -> Result<&'static Stream> {
+    streams.iter().find(|stream| stream.name == name).copied().ok_or_else(|| {
+        let known: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
+        Error::config(format!("There is no stream `{name}`; there is: {}.", known.join(", ")))
+    })
+}
+
+fn pretty(json: &serde_json::Value) -> String {
+    format!("{json:#}\n")
+}
+
+fn docs(streams: &[&Stream]) -> String {
+    let mut text = format!("## Settings\n\n{}", settings::markdown());
+    for stream in streams {
+        let (name, about) = (stream.name, stream.documentation);
+        text.push_str(&format!("\n## Stream `{name}`\n\n{about}\n\n{}", markdown(stream)));
+    }
+    text
+}

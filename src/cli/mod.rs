@@ -1,0 +1,247 @@
+//! The command line: what to do, with which files, and the exit code.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::log::Level;
+use crate::model::Stream;
+use crate::sink::airbyte::Console;
+use crate::source::Scratch;
+
+pub mod airbyte;
+mod demo;
+mod generate;
+mod paint;
+mod simulate;
+
+/// The exit code of a command line that is not understood: that of every tool of this kind.
+const USAGE: u8 = 2;
+
+/// Gets a flower company's customers out of Komet Sales and into its warehouse.
+#[derive(Debug, Parser)]
+#[command(name = "kometsales", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Also say what helps to find a fault (as LOG_LEVEL=debug does)
+    #[arg(long, global = true)]
+    debug: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Airbyte: show what can be configured
+    Spec,
+    /// Airbyte: test whether a configuration works, with one cheap request
+    Check(ConfigFile),
+    /// Airbyte: show what can be read; needs no network
+    Discover(OptionalConfigFile),
+    /// Airbyte: read the streams of a catalog
+    Read {
+        #[command(flatten)]
+        config: ConfigFile,
+        /// The configured catalog (JSON)
+        #[arg(long, value_name = "FILE")]
+        catalog: PathBuf,
+        /// The state that the last read ended with (JSON)
+        #[arg(long, value_name = "FILE")]
+        state: Option<PathBuf>,
+    },
+    /// See the whole product work against the built-in simulator; needs no token
+    Demo(demo::Options),
+    /// Stand in for the Komet Sales API on loopback, for tests of pipelines
+    Simulate(simulate::Options),
+    /// Write what is derived from the declarations: schemas, specification, documentation, completions
+    Generate {
+        /// What to write
+        #[command(subcommand)]
+        what: generate::What,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration (JSON); - reads standard input
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct OptionalConfigFile {
+    /// The configuration (JSON); taken for the protocol's sake and not read
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs a command line with these streams. What it answers goes to stdout, the exit code says how it
+/// went: 0, 2 for a command line that is not understood, or the [`exit code`](crate::error::Kind) of the
+/// failure.
+pub fn main(
+    arguments: impl IntoIterator<Item = OsString>,
+    streams: &'static [&'static Stream],
+) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(answer) => {
+            // Help and version are answers too, and go to stdout.
+            let _ = answer.print();
+            return ExitCode::from(if answer.use_stderr() { USAGE } else { 0 });
+        }
+    };
+    let level = if arguments.debug { Level::Debug } else { Environment::log_level() };
+    let done = stdout().and_then(|stdout| run(arguments.command, level, stdout, streams));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Told(code)) => ExitCode::from(code),
+        Err(Failed::Untold(error)) => {
+            if !error.is_quiet() {
+                let _ = writeln!(std::io::stderr(), "error: {error}");
+            }
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+/// A command failed: the user has been told, or has yet to be.
+#[derive(Debug)]
+pub enum Failed {
+    /// With this exit code; the reason has been said in the way of the protocol.
+    Told(u8),
+    /// The reason has yet to be said.
+    Untold(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Untold(error)
+    }
+}
+
+fn run(
+    command: Command,
+    level: Level,
+    stdout: File,
+    streams: &'static [&'static Stream],
+) -> Result<(), Failed> {
+    let console = |stdout| Console::new(stdout, level);
+    match command {
+        Command::Spec => Ok(airbyte::spec(&console(stdout))?),
+        Command::Discover(_) => Ok(airbyte::discover(&console(stdout), streams)?),
+        Command::Check(ConfigFile { config }) => {
+            airbyte::check(&console(stdout), streams, &Input::of(&config))
+        }
+        Command::Read { config: ConfigFile { config }, catalog, state } => {
+            let files = airbyte::ReadFiles {
+                config: Input::of(&config),
+                catalog: Input::of(&catalog),
+                state: state.as_deref().map(Input::of),
+            };
+            airbyte::read(&console(stdout), streams, &files)
+        }
+        Command::Demo(options) => Ok(demo::run(&options, stdout)?),
+        Command::Simulate(options) => Ok(simulate::run(&options, stdout)?),
+        Command::Generate { what } => {
+            Ok(generate::run(what, &mut Arguments::command(), streams, stdout)?)
+        }
+    }
+}
+
+/// stdout, without the buffer that would write it line by line.
+fn stdout() -> Result<File, Failed> {
+    let stdout = std::io::stdout().as_fd().try_clone_to_owned();
+    let stdout = stdout.map_err(|error| {
+        Error::system(format!("stdout is not open: {error}. Give the program one."))
+            .caused_by(error)
+    })?;
+    Ok(File::from(stdout))
+}
+
+/// A file that the user named, or standard input.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Standard,
+    /// Its content, known already.
+    Given(Vec<u8>),
+}
+
+impl Input {
+    fn of(path: &Path) -> Self {
+        if path == Path::new("-") { Self::Standard } else { Self::File(path.to_owned()) }
+    }
+
+    /// What it is called in messages.
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Standard => "standard input".to_owned(),
+            Self::Given(_) => "given".to_owned(),
+        }
+    }
+
+    /// Its content; `what` it is goes into the message if it cannot be read.
+    fn read(&self, what: &str) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let read = match self {
+            Self::File(path) => {
+                File::open(path).and_then(|mut file| file.read_to_end(&mut content))
+            }
+            Self::Standard => std::io::stdin().lock().read_to_end(&mut content),
+            Self::Given(given) => {
+                content.clone_from(given);
+                Ok(given.len())
+            }
+        };
+        read.map_err(|error| {
+            Error::config(format!(
+                "The {what} ({}) cannot be read: {error}. Check the path and its permissions.",
+                self.name()
+            ))
+        })?;
+        Ok(content)
+    }
+}
+
+/// Reads and checks a configuration.
+fn read_config(input: &Input) -> Result<(Config, Vec<String>)> {
+    Config::parse(&input.read("configuration")?, &input.name())
+}
+
+/// What the environment says. Nothing else of the crate reads it.
+struct Environment;
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+impl Environment {
+    fn log_level() -> Level {
+        let level = std::env::var("LOG_LEVEL").unwrap_or_default().to_ascii_lowercase();
+        match level.as_str() {
+            "debug" | "trace" => Level::Debug,
+            "warn" | "warning" => Level::Warn,
+            "error" | "fatal" | "critical" => Level::Error,
+            _ => Level::Info,
+        }
+    }
+
+    /// Where temporary files may go: `TMPDIR`, `/tmp`, and what Airbyte's images can write.
+    fn scratch() -> Scratch {
+        let named = std::env::var("TMPDIR").ok().filter(|folder| !folder.is_empty());
+        let folders = named.map(PathBuf::from).into_iter();
+        Scratch::new(folders.chain(["/tmp".into(), "/airbyte".into()]).collect())
+    }
+
+    /// Whether the terminal's user asked for no colours (`no-color.org`).
+    fn wants_colour() -> bool {
+        std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var("TERM").as_deref() != Ok("dumb")
+    }
+}

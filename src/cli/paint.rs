@@ -1,0 +1,64 @@
+//! Colours, for people at a terminal alone.
+
+use std::fmt::Display;
+
+/// Paints text, or leaves it as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paint {
+    is_on: bool,
+}
+
+impl Paint {
+    /// Paints if `is_on`.
+    pub(super) fn new(is_on: bool) -> Self {
+        Self { is_on }
+    }
+
+    /// For headings.
+    pub(super) fn bold(self, text: impl Display) -> String {
+        self.paint("1", text)
+    }
+
+    /// For what matters less.
+    pub(super) fn dim(self, text: impl Display) -> String {
+        self.paint("2", text)
+    }
+
+    /// For what worked.
+    pub(super) fn green(self, text: impl Display) -> String {
+        self.paint("32", text)
+    }
+
+    /// For what to type.
+    pub(super) fn cyan(self, text: impl Display) -> String {
+        self.paint("36", text)
+    }
+
+    fn paint(self, code: &str, text: impl Display) -> String {
+        if self.is_on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+    }
+}
+
+/// A whole number with its thousands apart: `1,204`.
+pub(super) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut apart = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            apart.push(',');
+        }
+        apart.push(digit);
+    }
+    apart
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        let shown = [0, 12, 999, 1000, 1204, 1_000_000].map(thousands);
+        assert_eq!(shown, ["0", "12", "999", "1,000", "1,204", "1,000,000"]);
+    }
+}

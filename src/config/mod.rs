@@ -1,0 +1,388 @@
+//! The configuration: a flat JSON object, checked whole, every fault by its key.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use url::{Host, Url};
+
+use crate::error::{Error, Result};
+use crate::model::Zone;
+use crate::secret::Token;
+
+pub mod settings;
+
+use settings::{Accepts, DEFAULT_BASE_URL, SETTINGS};
+
+/// A configuration in which everything is as it must be.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Komet's `authenticationToken`.
+    pub token: Token,
+    /// Records last updated before this day are not read.
+    pub start_date: Option<NaiveDate>,
+    /// Whether deactivated records are read too.
+    pub include_inactive: bool,
+    /// The zone of a time that carries none.
+    pub zone: Zone,
+    /// How far before its cursor an incremental read starts again.
+    pub lookback_hours: u32,
+    /// The filters that were given, by their setting's key.
+    pub filters: BTreeMap<&'static str, String>,
+    /// So many rejected records are passed over; `None` leaves it to the output.
+    pub max_rejects: Option<u64>,
+    /// Where the API is, without a trailing `/`.
+    pub base_url: Url,
+    /// How long one request may take as a whole.
+    pub request_timeout: Duration,
+    /// For how long a request that failed for a passing reason is sent again.
+    pub retry_window: Duration,
+}
+
+impl Config {
+    /// Reads a configuration; `origin` says in errors where it came from. Also returned are warnings,
+    /// one for each key that is not known.
+    ///
+    /// # Errors
+    /// `Config`, naming every key that is at fault and what it accepts. No value is ever shown.
+    ///
+    /// ```
+    /// use kometsales::config::Config;
+    /// let (config, warnings) =
+    ///     Config::parse(br#"{"authentication_token": "…", "lookback_hours": "2"}"#, "the example")?;
+    /// assert_eq!(config.lookback_hours, 2);
+    /// assert!(warnings.is_empty());
+    /// # Ok::<(), kometsales::error::Error>(())
+    /// ```
+    pub fn parse(json: &[u8], origin: &str) -> Result<(Self, Vec<String>)> {
+        let mut values = Values::read(json, origin)?;
+        let filters = SETTINGS
+            .iter()
+            .filter(|setting| is_filter(setting.key))
+            .filter_map(|setting| Some((setting.key, values.text(setting.key)?)))
+            .collect();
+        let token = values.text("authentication_token").filter(|token| !token.trim().is_empty());
+        if token.is_none() && !values.is_faulty("authentication_token") {
+            values.fault("authentication_token", "is missing");
+        }
+        let config = Self {
+            token: Token::new(token.unwrap_or_default()),
+            start_date: values.date("start_date"),
+            include_inactive: values.boolean("include_inactive").unwrap_or(true),
+            zone: values.zone("timezone").unwrap_or(Zone::UTC),
+            lookback_hours: values
+                .integer("lookback_hours")
+                .and_then(|hours| hours.try_into().ok())
+                .unwrap_or(1),
+            filters,
+            max_rejects: values.integer("max_rejects"),
+            base_url: values.url("base_url"),
+            request_timeout: Duration::from_secs(
+                values.integer("request_timeout_seconds").unwrap_or(300),
+            ),
+            retry_window: Duration::from_secs(
+                values.integer("retry_window_seconds").unwrap_or(300),
+            ),
+        };
+        let warnings = values.unknown();
+        if values.faults.is_empty() {
+            return Ok((config, warnings));
+        }
+        let faults: Vec<String> = values.faults.into_iter().map(|(_, fault)| fault).collect();
+        Err(Error::config(format!("The configuration ({origin}) is wrong: {}.", faults.join("; "))))
+    }
+}
+
+fn is_filter(key: &str) -> bool {
+    matches!(key, "customer_id" | "sales_person_id" | "location_id" | "name" | "code")
+}
+
+/// The members of the configuration, and what was found wrong with them.
+struct Values {
+    members: BTreeMap<String, Box<RawValue>>,
+    faults: Vec<(&'static str, String)>,
+}
+
+impl Values {
+    fn read(json: &[u8], origin: &str) -> Result<Self> {
+        let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
+        // The parser's own messages may quote a value, so only the place is taken from them.
+        let members = serde_json::from_slice(json).map_err(|error| {
+            Error::config(format!(
+                "The configuration ({origin}) is not a JSON object: see line {}, column {}. Expected something like {{\"authentication_token\": \"…\"}}.",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        Ok(Self { members, faults: Vec::new() })
+    }
+
+    /// The value of a known key as text, where it is neither absent nor null nor empty.
+    fn text(&mut self, key: &'static str) -> Option<String> {
+        let setting = settings::setting(key)?;
+        let raw = self.members.get(key)?.get();
+        let text = match (setting.accepts, serde_json::from_str::<Value>(raw)) {
+            (_, Ok(Value::Null)) => return None,
+            (_, Ok(Value::String(text))) => text,
+            (Accepts::Digits { .. } | Accepts::Integer { .. }, Ok(Value::Number(_)))
+            | (Accepts::Boolean { .. }, Ok(Value::Bool(_))) => raw.to_owned(),
+            _ => return self.refuse(key),
+        };
+        let accepted = match setting.accepts {
+            Accepts::Text { most } => text.chars().count() <= most,
+            Accepts::Digits { most } => {
+                text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit())
+            }
+            _ => true,
+        };
+        match () {
+            () if text.is_empty() => None,
+            () if accepted => Some(text),
+            () => self.refuse(key),
+        }
+    }
+
+    fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        match self.text(key)?.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => self.refuse(key),
+        }
+    }
+
+    fn integer(&mut self, key: &'static str) -> Option<u64> {
+        let text = self.text(key)?;
+        let setting = settings::setting(key)?;
+        let Accepts::Integer { least, most, .. } = setting.accepts else { return None };
+        match text.parse() {
+            Ok(number) if (least..=most).contains(&number) => Some(number),
+            _ => self.refuse(key),
+        }
+    }
+
+    fn date(&mut self, key: &'static str) -> Option<NaiveDate> {
+        let text = self.text(key)?;
+        let date = (text.len() == 10)
+            .then(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok())
+            .flatten()
+            .filter(|date| *date >= NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default());
+        date.or_else(|| self.refuse(key))
+    }
+
+    fn zone(&mut self, key: &'static str) -> Option<Zone> {
+        let text = self.text(key)?;
+        Zone::named(&text).or_else(|| self.refuse(key))
+    }
+
+    fn url(&mut self, key: &'static str) -> Url {
+        let text = self.text(key).unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
+        let url = Url::parse(text.trim_end_matches('/')).ok().filter(is_allowed);
+        url.or_else(|| self.refuse(key)).unwrap_or_else(nowhere)
+    }
+
+    /// Notes that a key does not hold what it accepts.
+    fn refuse<T>(&mut self, key: &'static str) -> Option<T> {
+        self.fault(key, "is not accepted");
+        None
+    }
+
+    fn fault(&mut self, key: &'static str, what: &str) {
+        let expectation = settings::setting(key).map(settings::Setting::expectation);
+        let expected = expectation.unwrap_or_default();
+        self.faults.push((key, format!("`{key}` {what}: expected {expected}")));
+    }
+
+    fn is_faulty(&self, key: &str) -> bool {
+        self.faults.iter().any(|(faulty, _)| *faulty == key)
+    }
+
+    fn unknown(&self) -> Vec<String> {
+        self.members
+            .keys()
+            .filter(|key| settings::setting(key).is_none())
+            .map(|key| {
+                let nearest = SETTINGS
+                    .iter()
+                    .map(|setting| (strsim::jaro_winkler(key, setting.key), setting.key))
+                    .max_by(|one, two| one.0.total_cmp(&two.0))
+                    .filter(|(similarity, _)| *similarity > 0.85)
+                    .map(|(_, nearest)| format!(" Did you mean `{nearest}`?"));
+                let nearest = nearest.unwrap_or_default();
+                format!(
+                    "The configuration has a key that is not known and not used: `{key}`.{nearest}"
+                )
+            })
+            .collect()
+    }
+}
+
+/// HTTPS anywhere, HTTP on loopback, and nothing in the URL that a base must not have.
+fn is_allowed(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => return false,
+    };
+    let plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    plain && (url.scheme() == "https" || (url.scheme() == "http" && loopback))
+}
+
+/// A URL for a configuration that is going to be refused.
+#[expect(clippy::expect_used, reason = "the default is a constant, and a test parses it")]
+fn nowhere() -> Url {
+    Url::parse(DEFAULT_BASE_URL).expect("the default base URL is a URL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<(Config, Vec<String>)> {
+        Config::parse(json.as_bytes(), "config.json")
+    }
+
+    fn fault(member: &str) -> String {
+        let json = format!(r#"{{"authentication_token": "s3cr3t", {member}}}"#);
+        parse(&json).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn only_the_token_is_required_and_the_rest_has_defaults() {
+        let (config, warnings) = parse(r#"{"authentication_token": "abc"}"#).unwrap();
+        assert!(warnings.is_empty());
+        assert_eq!(config.start_date, None);
+        assert!(config.include_inactive);
+        assert_eq!(config.zone, Zone::UTC);
+        assert_eq!(config.lookback_hours, 1);
+        assert!(config.filters.is_empty());
+        assert_eq!(config.max_rejects, None);
+        assert_eq!(config.base_url.as_str(), "https://api.kometsales.com/api");
+        assert_eq!(config.request_timeout, Duration::from_secs(300));
+        assert_eq!(config.retry_window, Duration::from_secs(300));
+    }
+
+    #[test]
+    fn numbers_and_booleans_are_also_taken_as_text() {
+        let (config, _) = parse(
+            r#"{"authentication_token": "abc", "include_inactive": "False", "lookback_hours": "7",
+                "customer_id": 99999999999999999999, "sales_person_id": "18", "max_rejects": "3"}"#,
+        )
+        .unwrap();
+        assert!(!config.include_inactive);
+        assert_eq!(config.lookback_hours, 7);
+        assert_eq!(config.filters["customer_id"], "99999999999999999999");
+        assert_eq!(config.filters["sales_person_id"], "18");
+        assert_eq!(config.max_rejects, Some(3));
+    }
+
+    #[test]
+    fn empty_text_and_null_are_absent() {
+        let (config, _) = parse(
+            r#"{"authentication_token": "abc", "start_date": "", "lookback_hours": null, "code": "",
+                "include_inactive": "", "base_url": ""}"#,
+        )
+        .unwrap();
+        assert_eq!(config.start_date, None);
+        assert_eq!(config.lookback_hours, 1);
+        assert!(config.filters.is_empty());
+        assert!(config.include_inactive);
+    }
+
+    #[test]
+    fn every_fault_names_its_key_and_what_is_accepted() {
+        for (member, key, accepted) in [
+            (r#""start_date": "2024-02-30""#, "start_date", "YYYY-MM-DD"),
+            (r#""start_date": "01/02/2024""#, "start_date", "YYYY-MM-DD"),
+            (r#""include_inactive": "yes""#, "include_inactive", "true or false"),
+            (r#""include_inactive": 1.5"#, "include_inactive", "true or false"),
+            (r#""timezone": "Bogota""#, "timezone", "IANA"),
+            (r#""lookback_hours": 721"#, "lookback_hours", "0 to 720"),
+            (r#""lookback_hours": -1"#, "lookback_hours", "0 to 720"),
+            (r#""lookback_hours": 1.5"#, "lookback_hours", "0 to 720"),
+            (r#""customer_id": "123456789012345678901""#, "customer_id", "20 digits"),
+            (r#""customer_id": "12a""#, "customer_id", "20 digits"),
+            (r#""location_id": -7"#, "location_id", "20 digits"),
+            (r#""code": "12345678901""#, "code", "10 characters"),
+            (r#""name": 7"#, "name", "200 characters"),
+            (r#""max_rejects": "many""#, "max_rejects", "whole number"),
+            (r#""base_url": "http://api.kometsales.com/api""#, "base_url", "https://"),
+            (r#""base_url": "https://user@example.com""#, "base_url", "without user"),
+            (r#""base_url": "https://example.com/?a=b""#, "base_url", "query"),
+            (r#""base_url": "ftp://example.com""#, "base_url", "https://"),
+            (r#""base_url": "api.kometsales.com""#, "base_url", "https://"),
+            (r#""request_timeout_seconds": 0"#, "request_timeout_seconds", "from 1"),
+            (r#""retry_window_seconds": 86401"#, "retry_window_seconds", "86400"),
+        ] {
+            let error = fault(member);
+            assert!(error.contains(&format!("`{key}`")), "{member}: {error}");
+            assert!(error.contains(accepted), "{member}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_filter_counts_characters_and_not_bytes() {
+        let name = "é".repeat(200);
+        let json = format!(r#"{{"authentication_token": "abc", "name": "{name}"}}"#);
+        assert_eq!(parse(&json).unwrap().0.filters["name"], name);
+    }
+
+    #[test]
+    fn a_missing_empty_or_blank_token_is_told() {
+        for json in ["{}", r#"{"authentication_token": ""}"#, r#"{"authentication_token": "  "}"#] {
+            let error = parse(json).unwrap_err().to_string();
+            assert!(error.contains("`authentication_token` is missing"), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_value_is_shown_even_of_a_file_that_is_no_object() {
+        for json in [
+            r#""s3cr3t""#,
+            r#"["s3cr3t"]"#,
+            r#"{"authentication_token": ["s3cr3t"]}"#,
+            r#"{"authentication_token": "s3cr3t"#,
+            r#"{"authentication_token": "s3cr3t", "name": ["s3cr3t"]}"#,
+        ] {
+            let error = parse(json).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{error}");
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_warned_of_with_the_nearest_known_one() {
+        let (_, warnings) =
+            parse(r#"{"authentication_token": "abc", "time_zone": "UTC", "x": 1}"#).unwrap();
+        assert_eq!(warnings.len(), 2);
+        assert!(warnings[0].contains("`time_zone`. Did you mean `timezone`?"), "{warnings:?}");
+        assert!(warnings[1].contains("`x`."), "{warnings:?}");
+    }
+
+    #[test]
+    fn plain_http_is_taken_on_loopback_alone() {
+        for base in ["http://127.0.0.1:80/api", "http://localhost:8080/api/", "http://[::1]/api"] {
+            let json = format!(r#"{{"authentication_token": "abc", "base_url": "{base}"}}"#);
+            assert!(parse(&json).is_ok(), "{base}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_the_configuration_is_skipped() {
+        let json = "\u{feff}{\"authentication_token\": \"abc\"}";
+        assert!(parse(json).is_ok());
+    }
+
+    #[test]
+    fn the_filters_of_every_stream_are_settings() {
+        for filter in crate::streams::ALL.iter().flat_map(|stream| stream.filters) {
+            assert!(is_filter(filter.setting), "{}", filter.setting);
+            assert!(settings::setting(filter.setting).is_some(), "{}", filter.setting);
+        }
+    }
+}

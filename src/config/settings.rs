@@ -1,0 +1,316 @@
+//! The settings, declared once. Parsing, Airbyte's specification and the documentation are read from
+//! this table.
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+/// What a setting accepts.
+#[derive(Debug, Clone, Copy)]
+pub enum Accepts {
+    /// Text that is never shown.
+    Secret,
+    /// Text of at most so many characters.
+    Text {
+        /// Characters at the most.
+        most: usize,
+    },
+    /// A whole number without a sign, kept as its digits.
+    Digits {
+        /// Digits at the most.
+        most: usize,
+    },
+    /// A whole number in a range.
+    Integer {
+        /// The least value accepted.
+        least: u64,
+        /// The greatest value accepted.
+        most: u64,
+        /// The value where none is given.
+        default: Option<u64>,
+    },
+    /// True or false.
+    Boolean {
+        /// The value where none is given.
+        default: bool,
+    },
+    /// A day, `YYYY-MM-DD`.
+    Date,
+    /// An IANA time zone; `UTC` where none is given.
+    Zone,
+    /// A URL: HTTPS, or HTTP on loopback.
+    Url {
+        /// The value where none is given.
+        default: &'static str,
+    },
+}
+
+/// One setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its key in the configuration.
+    pub key: &'static str,
+    /// What a form calls it.
+    pub title: &'static str,
+    /// What it means.
+    pub description: &'static str,
+    /// What it accepts.
+    pub accepts: Accepts,
+    /// An example, where one helps.
+    pub example: Option<&'static str>,
+}
+
+/// The API's address where the user names no other.
+pub const DEFAULT_BASE_URL: &str = "https://api.kometsales.com/api";
+
+/// A number of hours, seconds or records so large that a larger one is a mistake.
+const A_DAY_OF_SECONDS: u64 = 86_400;
+
+/// Every setting, in the order of a form.
+pub static SETTINGS: &[Setting] = &[
+    Setting {
+        key: "authentication_token",
+        title: "Authentication Token",
+        description: "The Komet Sales security token, of a company or a vendor. It must be allowed to call customer.list.",
+        accepts: Accepts::Secret,
+        example: None,
+    },
+    Setting {
+        key: "start_date",
+        title: "Start Date",
+        description: "Customers last updated before this day are not read. Leave empty to read all.",
+        accepts: Accepts::Date,
+        example: Some("2024-01-01"),
+    },
+    Setting {
+        key: "include_inactive",
+        title: "Include Inactive",
+        description: "Also read deactivated customers. Without them a customer who is deactivated stays active in the destination.",
+        accepts: Accepts::Boolean { default: true },
+        example: None,
+    },
+    Setting {
+        key: "timezone",
+        title: "Time Zone",
+        description: "The IANA name of the zone in which Komet Sales writes updatedOn, which carries none.",
+        accepts: Accepts::Zone,
+        example: Some("America/Bogota"),
+    },
+    Setting {
+        key: "lookback_hours",
+        title: "Look-back (Hours)",
+        description: "How far before its cursor an incremental read starts again, so that late changes are not missed.",
+        accepts: Accepts::Integer { least: 0, most: 720, default: Some(1) },
+        example: None,
+    },
+    Setting {
+        key: "customer_id",
+        title: "Customer ID",
+        description: "Read only the customer with this Komet Sales number.",
+        accepts: Accepts::Digits { most: 20 },
+        example: Some("25475"),
+    },
+    Setting {
+        key: "sales_person_id",
+        title: "Salesperson ID",
+        description: "Read only the customers of the salesperson with this Komet Sales number.",
+        accepts: Accepts::Digits { most: 20 },
+        example: Some("1819"),
+    },
+    Setting {
+        key: "location_id",
+        title: "Location ID",
+        description: "Read only the customers of this location. For companies with several locations.",
+        accepts: Accepts::Digits { most: 20 },
+        example: Some("7"),
+    },
+    Setting {
+        key: "name",
+        title: "Name",
+        description: "Read only the customers whose name contains this text.",
+        accepts: Accepts::Text { most: 200 },
+        example: Some("Flores"),
+    },
+    Setting {
+        key: "code",
+        title: "Code",
+        description: "Read only the customer with this code.",
+        accepts: Accepts::Text { most: 10 },
+        example: Some("T3526"),
+    },
+    Setting {
+        key: "max_rejects",
+        title: "Maximum Rejected Records",
+        description: "So many records without a valid id are told and passed over before the read fails: 0 where nothing is said, and no limit on export.",
+        accepts: Accepts::Integer { least: 0, most: i64::MAX as u64, default: None },
+        example: Some("0"),
+    },
+    Setting {
+        key: "base_url",
+        title: "Base URL",
+        description: "Where the API is. HTTPS, or HTTP on loopback.",
+        accepts: Accepts::Url { default: DEFAULT_BASE_URL },
+        example: None,
+    },
+    Setting {
+        key: "request_timeout_seconds",
+        title: "Request Timeout (Seconds)",
+        description: "How long one request may take, from the connection to the last byte.",
+        accepts: Accepts::Integer { least: 1, most: A_DAY_OF_SECONDS, default: Some(300) },
+        example: None,
+    },
+    Setting {
+        key: "retry_window_seconds",
+        title: "Retry Window (Seconds)",
+        description: "For how long a request that failed for a passing reason is sent again. 0 sends it once.",
+        accepts: Accepts::Integer { least: 0, most: A_DAY_OF_SECONDS, default: Some(300) },
+        example: None,
+    },
+];
+
+/// The setting of a key.
+pub fn setting(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+impl Setting {
+    /// Whether a configuration must have it.
+    pub fn is_required(&self) -> bool {
+        matches!(self.accepts, Accepts::Secret)
+    }
+
+    /// What is accepted, in words that follow "expected".
+    pub fn expectation(&self) -> String {
+        match self.accepts {
+            Accepts::Secret => "the token that Komet Sales issued, as text".into(),
+            Accepts::Text { most } => format!("text of at most {most} characters"),
+            Accepts::Digits { most } => format!("a whole number of at most {most} digits"),
+            Accepts::Integer { least, most, .. } => {
+                format!("a whole number from {least} to {most}")
+            }
+            Accepts::Boolean { .. } => "true or false".into(),
+            Accepts::Date => "a day as YYYY-MM-DD, for example 2024-01-31".into(),
+            Accepts::Zone => "the IANA name of a time zone, for example America/Bogota".into(),
+            Accepts::Url { default } => format!(
+                "an https:// URL without user, query or fragment (http:// only on loopback), for example {default}"
+            ),
+        }
+    }
+
+    /// The type in words, for documentation.
+    fn kind(&self) -> &'static str {
+        match self.accepts {
+            Accepts::Secret => "text, secret",
+            Accepts::Text { .. } | Accepts::Zone | Accepts::Url { .. } => "text",
+            Accepts::Digits { .. } | Accepts::Integer { .. } => "integer",
+            Accepts::Boolean { .. } => "boolean",
+            Accepts::Date => "date",
+        }
+    }
+
+    fn default(&self) -> Option<Value> {
+        match self.accepts {
+            Accepts::Integer { default, .. } => default.map(Value::from),
+            Accepts::Boolean { default } => Some(default.into()),
+            Accepts::Zone => Some("UTC".into()),
+            Accepts::Url { default } => Some(default.into()),
+            _ => None,
+        }
+    }
+
+    fn property(&self, order: usize) -> Value {
+        let kind = match self.accepts {
+            Accepts::Digits { .. } | Accepts::Integer { .. } => "integer",
+            Accepts::Boolean { .. } => "boolean",
+            _ => "string",
+        };
+        let mut property = Map::new();
+        let mut put = |key: &str, value: Value| property.insert(key.into(), value);
+        put("type", kind.into());
+        put("title", self.title.into());
+        put("description", self.description.into());
+        put("order", order.into());
+        match self.accepts {
+            Accepts::Secret => {
+                put("airbyte_secret", true.into());
+                put("minLength", 1.into());
+            }
+            Accepts::Text { most } => {
+                put("maxLength", most.into());
+            }
+            Accepts::Digits { .. } => {
+                put("minimum", 0.into());
+            }
+            Accepts::Integer { least, most, .. } => {
+                put("minimum", least.into());
+                put("maximum", most.into());
+            }
+            Accepts::Date => {
+                put("format", "date".into());
+                put("pattern", r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$".into());
+                put("pattern_descriptor", "YYYY-MM-DD".into());
+            }
+            Accepts::Url { .. } => {
+                put("pattern", r"^https?://".into());
+                put("pattern_descriptor", "https://…".into());
+            }
+            Accepts::Boolean { .. } | Accepts::Zone => {}
+        }
+        if let Some(default) = self.default() {
+            put("default", default);
+        }
+        if let Some(example) = self.example {
+            let example = match example.parse::<u64>() {
+                Ok(number) if kind == "integer" => json!(number),
+                _ => json!(example),
+            };
+            put("examples", json!([example]));
+        }
+        Value::Object(property)
+    }
+}
+
+/// The JSON schema of a configuration: Airbyte's `connectionSpecification`
+/// (`connector-specification-reference.md`).
+pub fn json_schema() -> Value {
+    let properties: Map<String, Value> = SETTINGS
+        .iter()
+        .enumerate()
+        .map(|(order, setting)| (setting.key.to_owned(), setting.property(order)))
+        .collect();
+    let required: Vec<&str> = SETTINGS
+        .iter()
+        .filter(|setting| setting.is_required())
+        .map(|setting| setting.key)
+        .collect();
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Komet Sales",
+        "type": "object",
+        "required": required,
+        "additionalProperties": true,
+        "properties": properties,
+    })
+}
+
+/// A Markdown table of the settings: key, type, default, meaning.
+pub fn markdown() -> String {
+    let mut table = String::from("| key | type | default | meaning |\n|---|---|---|---|\n");
+    for setting in SETTINGS {
+        let default = match setting.default() {
+            _ if setting.is_required() => "required".to_owned(),
+            None => String::new(),
+            Some(Value::String(text)) => format!("`{text}`"),
+            Some(value) => format!("`{value}`"),
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            table,
+            "| `{}` | {} | {default} | {} |",
+            setting.key,
+            setting.kind(),
+            setting.description
+        );
+    }
+    table
+}

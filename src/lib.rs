@@ -1,0 +1,33 @@
+//! Gets a flower company's customers out of Komet Sales and into its warehouse.
+//!
+//! # Layout
+//! Read [`sync`] first: one stream from the API to a sink, on one page. Everything else is to the left
+//! or right of it, and imports leftwards only:
+//!
+//! ```text
+//! {error, secret, log} ← model ← streams ← {config, state} ← {plan, receipt}
+//!     ← {source, protocol} ← sink ← sync ← {cli, simulator} ← main
+//! ```
+//!
+//! - [`model`]: what a stream is; [`streams`]: the streams, each a value in a file of its own.
+//! - [`config`], [`state`], [`plan`], [`receipt`]: what the user set, where the last read ended, what to
+//!   read, what was read.
+//! - [`source`]: the API. It gives nothing of a reply before the reply is proved whole.
+//! - [`protocol`]: what hosts speak; [`sink`]: where rows go. `source` and `sink` never meet.
+//! - [`simulator`]: a stand-in for the API, for the demonstration, tests and users.
+
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod log;
+pub mod model;
+pub mod plan;
+pub mod protocol;
+pub mod receipt;
+pub mod secret;
+pub mod simulator;
+pub mod sink;
+pub mod source;
+pub mod state;
+pub mod streams;
+pub mod sync;

@@ -1,0 +1,39 @@
+//! Where the product says what it does while it runs.
+//!
+//! Each protocol has its own place for this (Airbyte: `LOG` messages on stdout; everything else:
+//! stderr), so a [`Log`] is handed in. There is no global logger: what a dependency logs is never
+//! shown, and so cannot show a request's URL.
+
+/// How much a message matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Detail for somebody who looks for a fault.
+    Debug,
+    /// What the run does.
+    Info,
+    /// Something the user should look at; the run goes on.
+    Warn,
+    /// Why the run failed.
+    Error,
+}
+
+/// A place that takes messages. Messages hold no secret.
+pub trait Log: Send + Sync {
+    /// Takes one message: a sentence or two, without a line break.
+    fn log(&self, level: Level, message: &str);
+
+    /// Detail for somebody who looks for a fault.
+    fn debug(&self, message: &str) {
+        self.log(Level::Debug, message);
+    }
+
+    /// What the run does.
+    fn info(&self, message: &str) {
+        self.log(Level::Info, message);
+    }
+
+    /// Something the user should look at; the run goes on.
+    fn warn(&self, message: &str) {
+        self.log(Level::Warn, message);
+    }
+}

@@ -1,0 +1,65 @@
+//! The Arrow schema of a stream's batches: the one currency between source and sinks.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use super::stream::{EXTRA, Stream, Type};
+
+/// The column that says which values of a row were invalid and became null: one bit for each declared
+/// field, the first field lowest. It never leaves the product; sinks read it and drop it.
+pub const NULLED: &str = "_nulled";
+
+/// Which fields of a stream a reader asked for. The key and the cursor are always among them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// Positions in the stream's table of fields, ascending.
+    pub fields: Vec<usize>,
+    /// Whether unknown fields are kept in `_extra`.
+    pub extra: bool,
+}
+
+impl Selection {
+    /// Every field.
+    pub fn all(stream: &Stream) -> Self {
+        Self { fields: (0..stream.fields.len()).collect(), extra: true }
+    }
+
+    /// The fields whose name is `wanted`, and the key and the cursor.
+    pub fn of(stream: &Stream, wanted: impl Fn(&str) -> bool) -> Self {
+        let fields = (0..stream.fields.len())
+            .filter(|&index| {
+                index == stream.key_index()
+                    || index == stream.cursor_index()
+                    || wanted(stream.fields[index].name)
+            })
+            .collect();
+        Self { fields, extra: wanted(EXTRA) }
+    }
+}
+
+/// The Arrow type of a declared type.
+pub fn data_type(kind: Type) -> DataType {
+    match kind {
+        Type::Text => DataType::Utf8,
+        Type::Integer => DataType::Int64,
+        Type::Boolean => DataType::Boolean,
+        Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+    }
+}
+
+/// The schema of a batch: the selected fields in declared order, `_extra` (JSON text) if selected, and
+/// [`NULLED`] last.
+pub fn schema(stream: &Stream, selection: &Selection) -> SchemaRef {
+    let mut fields: Vec<Field> = selection
+        .fields
+        .iter()
+        .map(|&index| &stream.fields[index])
+        .map(|field| Field::new(field.name, data_type(field.kind), field.is_nullable()))
+        .collect();
+    if selection.extra {
+        fields.push(Field::new(EXTRA, DataType::Utf8, true));
+    }
+    fields.push(Field::new(NULLED, DataType::UInt64, false));
+    Arc::new(Schema::new(fields))
+}

@@ -1,0 +1,416 @@
+//! Instants, and the zone of a clock that does not say which one it is.
+
+use std::fmt;
+
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta,
+    TimeZone, Timelike, Utc,
+};
+use chrono_tz::Tz;
+
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+
+/// An instant in microseconds since 1970-01-01T00:00:00Z, in the years 1 to 9999.
+///
+/// It is shown as RFC 3339 in UTC: `2019-02-28T00:00:01Z`, with six more digits where they are not zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    const FIRST: i64 = -62_135_596_800 * MICROS_PER_SECOND;
+    const LAST: i64 = 253_402_300_800 * MICROS_PER_SECOND - 1;
+
+    /// The instant, or `None` outside the years 1 to 9999.
+    pub const fn from_micros(micros: i64) -> Option<Self> {
+        if micros < Self::FIRST || micros > Self::LAST { None } else { Some(Self(micros)) }
+    }
+
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    pub const fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z, rounded down.
+    pub const fn millis(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// So many hours before, at the earliest the first instant of the year 1.
+    pub const fn hours_before(self, hours: u32) -> Self {
+        let micros = self.0 - hours as i64 * 3600 * MICROS_PER_SECOND;
+        Self(if micros < Self::FIRST { Self::FIRST } else { micros })
+    }
+
+    /// The year, month, day, hour, minute, second and microsecond in UTC.
+    pub const fn civil(self) -> Civil {
+        let days = self.0.div_euclid(MICROS_PER_DAY);
+        let in_day = self.0.rem_euclid(MICROS_PER_DAY);
+        let (year, month, day) = civil_from_days(days);
+        let seconds = (in_day / MICROS_PER_SECOND) as u32;
+        Civil {
+            year: year as u32,
+            month,
+            day,
+            hour: seconds / 3600,
+            minute: seconds / 60 % 60,
+            second: seconds % 60,
+            micros: (in_day % MICROS_PER_SECOND) as u32,
+        }
+    }
+
+    fn to_naive_utc(self) -> NaiveDateTime {
+        DateTime::from_timestamp_micros(self.0).unwrap_or_default().naive_utc()
+    }
+}
+
+impl From<DateTime<Utc>> for Timestamp {
+    fn from(instant: DateTime<Utc>) -> Self {
+        Self(instant.timestamp_micros().clamp(Self::FIRST, Self::LAST))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Civil { year, month, day, hour, minute, second, micros } = self.civil();
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        if micros != 0 {
+            write!(f, ".{micros:06}")?;
+        }
+        f.write_str("Z")
+    }
+}
+
+/// The parts of an instant on the calendar and the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each name says it")]
+pub struct Civil {
+    pub year: u32,
+    pub month: u32,
+    pub day: u32,
+    pub hour: u32,
+    pub minute: u32,
+    pub second: u32,
+    pub micros: u32,
+}
+
+/// Days since 1970-01-01 of a date in the proleptic Gregorian calendar: Howard Hinnant's algorithm.
+const fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month = month as i64;
+    let shifted = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_year = (153 * shifted + 2) / 5 + day as i64 - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The inverse of [`days_from_civil`].
+const fn civil_from_days(days: i64) -> (i64, u32, u32) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = (day_of_year - (153 * shifted + 2) / 5 + 1) as u32;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 } as u32;
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+const fn days_in_month(year: u32, month: u32) -> u32 {
+    match month {
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
+            29
+        }
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// The zone that is meant by a local time without an offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Zone(Tz);
+
+impl Zone {
+    /// UTC.
+    pub const UTC: Zone = Zone(Tz::UTC);
+
+    /// The zone of an IANA name such as `America/Bogota`, or `None`.
+    pub fn named(name: &str) -> Option<Self> {
+        name.parse().ok().map(Self)
+    }
+
+    /// The IANA name.
+    pub fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Reads `YYYY-MM-DD'T'hh:mm:ss` on a 24-hour clock. A blank may stand for `T`; a fraction (read to
+    /// the microsecond) and `Z` or an offset may follow. Without an offset it is local time in this
+    /// zone. `None` for everything else.
+    ///
+    /// ```
+    /// use kometsales::model::Zone;
+    /// let zone = Zone::named("America/New_York").unwrap();
+    /// let instant = zone.parse("2017-08-02T12:15:17").unwrap();
+    /// assert_eq!(instant.to_string(), "2017-08-02T16:15:17Z");
+    /// ```
+    pub fn parse(&self, text: &str) -> Option<Timestamp> {
+        let bytes = text.as_bytes();
+        let (head, mut rest) = bytes.split_first_chunk::<19>()?;
+        let local = local_micros(head)?;
+        let mut micros = 0;
+        if let [b'.', fraction @ ..] = rest {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits == 0 {
+                return None;
+            }
+            for position in 0..6 {
+                let digit = if position < digits { fraction[position] - b'0' } else { 0 };
+                micros = micros * 10 + i64::from(digit);
+            }
+            rest = &fraction[digits..];
+        }
+        let local = local + micros;
+        match rest {
+            [] if self.0 == Tz::UTC => Timestamp::from_micros(local),
+            [] => {
+                let local = Timestamp::from_micros(local)?.to_naive_utc();
+                Timestamp::from_micros(self.instant(local)?)
+            }
+            [b'Z' | b'z'] => Timestamp::from_micros(local),
+            _ => Timestamp::from_micros(local - offset_micros(rest)?),
+        }
+    }
+
+    /// The first instant of a day.
+    pub fn midnight(&self, date: NaiveDate) -> Timestamp {
+        let local = date.and_time(NaiveTime::MIN);
+        let micros = self.instant(local).unwrap_or_else(|| local.and_utc().timestamp_micros());
+        Timestamp(micros.clamp(Timestamp::FIRST, Timestamp::LAST))
+    }
+
+    /// The day on which an instant falls.
+    pub fn date(&self, instant: Timestamp) -> NaiveDate {
+        self.0.from_utc_datetime(&instant.to_naive_utc()).date_naive()
+    }
+
+    /// Whether the zone moved its clocks within a year of the instant, so that an hour may stand twice.
+    pub fn changes_clocks(&self, around: Timestamp) -> bool {
+        let around = around.to_naive_utc();
+        let offset = |weeks: i64| {
+            let instant = around.checked_add_signed(TimeDelta::weeks(weeks))?;
+            Some(self.0.offset_from_utc_datetime(&instant).fix().local_minus_utc())
+        };
+        let here = offset(0);
+        (-53..=53).filter_map(offset).any(|other| Some(other) != here)
+    }
+
+    /// The instant of a local time, in microseconds: of two the earlier, and in a gap the first after it.
+    fn instant(&self, local: NaiveDateTime) -> Option<i64> {
+        let micros = match self.0.from_local_datetime(&local) {
+            LocalResult::Single(instant) => instant.timestamp_micros(),
+            LocalResult::Ambiguous(earlier, _) => earlier.timestamp_micros(),
+            LocalResult::None => self.end_of_gap(local)?,
+        };
+        Some(micros)
+    }
+
+    /// The first instant whose local time is not before `local`, to the second: clock changes happen on
+    /// whole seconds.
+    fn end_of_gap(&self, local: NaiveDateTime) -> Option<i64> {
+        let is_before = |second: i64| {
+            DateTime::from_timestamp(second, 0)
+                .is_some_and(|at| self.0.from_utc_datetime(&at.naive_utc()).naive_local() < local)
+        };
+        let middle = local.and_utc().timestamp();
+        let (mut low, mut high) = (middle - 36 * 3600, middle + 36 * 3600);
+        while high - low > 1 {
+            let half = low + (high - low) / 2;
+            if is_before(half) { low = half } else { high = half }
+        }
+        high.checked_mul(MICROS_PER_SECOND)
+    }
+}
+
+/// Microseconds since the epoch of `YYYY-MM-DDThh:mm:ss` read as UTC.
+fn local_micros(text: &[u8; 19]) -> Option<i64> {
+    let punctuation = text[4] == b'-'
+        && text[7] == b'-'
+        && matches!(text[10], b'T' | b't' | b' ')
+        && text[13] == b':'
+        && text[16] == b':';
+    if !punctuation {
+        return None;
+    }
+    // A byte that is no digit gives a value of ten or more, which is looked for once at the end.
+    let digit = |position: usize| u32::from(text[position].wrapping_sub(b'0'));
+    let two = |position: usize| digit(position) * 10 + digit(position + 1);
+    let worst = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18].map(digit);
+    if worst.iter().fold(false, |bad, &digit| bad | (digit > 9)) {
+        return None;
+    }
+    let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
+    let (hour, minute, second) = (two(11), two(14), two(17));
+    let valid = (1..=12).contains(&month)
+        && day >= 1
+        && day <= days_in_month(year, month)
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    if !valid {
+        return None;
+    }
+    let days = days_from_civil(i64::from(year), month, day);
+    let seconds = i64::from(hour * 3600 + minute * 60 + second);
+    Some(days * MICROS_PER_DAY + seconds * MICROS_PER_SECOND)
+}
+
+/// An offset from UTC (`+02`, `+0200`, `+02:00`) in microseconds.
+fn offset_micros(text: &[u8]) -> Option<i64> {
+    let (sign, digits) = match text {
+        [b'+', digits @ ..] => (1, digits),
+        [b'-', digits @ ..] => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = match digits {
+        [h1, h2] => ([h1, h2], [&b'0', &b'0']),
+        [h1, h2, m1, m2] | [h1, h2, b':', m1, m2] => ([h1, h2], [m1, m2]),
+        _ => return None,
+    };
+    let number = |[tens, ones]: [&u8; 2]| {
+        (tens.is_ascii_digit() && ones.is_ascii_digit())
+            .then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes) * 60 * MICROS_PER_SECOND)
+}
+
+/// The day before, at the earliest the first that can be written.
+pub fn day_before(date: NaiveDate) -> NaiveDate {
+    date.checked_sub_days(Days::new(1)).filter(|date| date.year() >= 1).unwrap_or(date)
+}
+
+/// Reads the `Date` header of a reply (RFC 9110 §5.6.7), to the second.
+pub fn http_date(text: &str) -> Option<Timestamp> {
+    let instant = DateTime::parse_from_rfc2822(text).ok()?.with_timezone(&Utc);
+    instant.with_nanosecond(0).map(Timestamp::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(zone: &str, text: &str) -> Option<String> {
+        Zone::named(zone).unwrap().parse(text).map(|instant| instant.to_string())
+    }
+
+    #[test]
+    fn the_documented_form_is_read_in_the_zone() {
+        assert_eq!(at("UTC", "2017-08-02T12:15:17").unwrap(), "2017-08-02T12:15:17Z");
+        assert_eq!(at("America/Bogota", "2017-08-02T12:15:17").unwrap(), "2017-08-02T17:15:17Z");
+    }
+
+    #[test]
+    fn fractions_offsets_and_blanks_are_read() {
+        for (text, expected) in [
+            ("2017-08-02 12:15:17", "2017-08-02T12:15:17Z"),
+            ("2017-08-02T12:15:17.5", "2017-08-02T12:15:17.500000Z"),
+            ("2017-08-02T12:15:17.1234567", "2017-08-02T12:15:17.123456Z"),
+            ("2017-08-02T12:15:17Z", "2017-08-02T12:15:17Z"),
+            ("2017-08-02T12:15:17.25+02:00", "2017-08-02T10:15:17.250000Z"),
+            ("2017-08-02T12:15:17-0500", "2017-08-02T17:15:17Z"),
+            ("2017-08-02T12:15:17+05", "2017-08-02T07:15:17Z"),
+        ] {
+            assert_eq!(at("UTC", text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_instant_is_refused() {
+        for text in [
+            "",
+            "2017-08-02",
+            "2017-08-02T12:15",
+            "2017-13-02T12:15:17",
+            "2017-02-29T12:15:17",
+            "2017-08-02T24:00:00",
+            "2017-08-02T12:60:17",
+            "2017-08-02T12:15:60",
+            "yesterday",
+            "2017-08-02T12:15:17.",
+            "2017-08-02T12:15:17+",
+            "2017-08-02T12:15:17+25:00",
+            "2017-08-02T12:15:17 PM",
+            "0000-00-00 00:00:00",
+            "0000-01-01T00:00:00",
+            "2017/08/02T12:15:17",
+            " 2017-08-02T12:15:17",
+            "2017-08-02T12:15:1é",
+            "9999-12-31T23:59:59-01:00",
+        ] {
+            assert_eq!(at("UTC", text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_ambiguous_local_time_is_the_earlier_instant() {
+        assert_eq!(at("America/New_York", "2024-11-03T01:30:00").unwrap(), "2024-11-03T05:30:00Z");
+    }
+
+    #[test]
+    fn a_skipped_local_time_is_the_instant_after_the_gap() {
+        assert_eq!(at("America/New_York", "2024-03-10T02:30:00").unwrap(), "2024-03-10T07:00:00Z");
+        assert_eq!(at("Pacific/Apia", "2011-12-30T12:00:00").unwrap(), "2011-12-30T10:00:00Z");
+    }
+
+    #[test]
+    fn a_zone_changes_its_clocks_only_while_it_does() {
+        let changes = |zone: &str, text: &str| {
+            Zone::named(zone).unwrap().changes_clocks(Zone::UTC.parse(text).unwrap())
+        };
+        assert!(changes("America/New_York", "2024-06-01T00:00:00"));
+        assert!(changes("Africa/Casablanca", "2024-06-01T00:00:00"));
+        assert!(!changes("America/Bogota", "2024-06-01T00:00:00"));
+        assert!(!changes("UTC", "2024-06-01T00:00:00"));
+        assert!(!changes("America/Sao_Paulo", "2024-06-01T00:00:00"));
+        assert!(changes("America/Sao_Paulo", "2018-06-01T00:00:00"));
+    }
+
+    #[test]
+    fn days_and_midnights_follow_the_zone() {
+        let zone = Zone::named("America/Bogota").unwrap();
+        let date = NaiveDate::from_ymd_opt(2024, 3, 1).unwrap();
+        let midnight = zone.midnight(date);
+        assert_eq!(midnight.to_string(), "2024-03-01T05:00:00Z");
+        assert_eq!(zone.date(midnight), date);
+        assert_eq!(day_before(date).to_string(), "2024-02-29");
+    }
+
+    #[test]
+    fn the_date_header_is_read() {
+        let read = http_date("Tue, 24 Nov 2026 01:02:03 GMT").unwrap();
+        assert_eq!(read.to_string(), "2026-11-24T01:02:03Z");
+        assert_eq!(http_date("soon"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_is_read_again(micros in Timestamp::FIRST..=Timestamp::LAST) {
+            let instant = Timestamp::from_micros(micros).unwrap();
+            prop_assert_eq!(Zone::UTC.parse(&instant.to_string()), Some(instant));
+            let shown = DateTime::from_timestamp_micros(micros).unwrap();
+            prop_assert_eq!(
+                instant.to_string()[..19].to_owned(),
+                shown.format("%Y-%m-%dT%H:%M:%S").to_string()
+            );
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! The catalog: what can be read (`AirbyteCatalog`), and what the host wants
+//! (`ConfiguredAirbyteCatalog`).
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::model::Stream;
+use crate::model::arrow::Selection;
+use crate::model::json_schema::json_schema;
+use crate::plan::Mode;
+
+/// The answer to `discover`.
+pub fn discovered(streams: &[&'static Stream]) -> Value {
+    let streams: Vec<Value> = streams.iter().map(|stream| entry(stream)).collect();
+    json!({ "streams": streams })
+}
+
+fn entry(stream: &Stream) -> Value {
+    json!({
+        "name": stream.name,
+        "json_schema": json_schema(stream),
+        "supported_sync_modes": ["full_refresh", "incremental"],
+        "source_defined_cursor": true,
+        "default_cursor_field": [stream.cursor().name],
+        "source_defined_primary_key": [[stream.key().name]],
+        "is_resumable": false,
+    })
+}
+
+/// What the host wants. Members that are not known here are passed over: hosts add some.
+#[derive(Debug, Deserialize)]
+pub struct Configured {
+    streams: Vec<Entry>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Entry {
+    stream: Described,
+    #[serde(default)]
+    sync_mode: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Described {
+    name: String,
+    #[serde(default)]
+    json_schema: Option<Value>,
+}
+
+/// One stream that the host wants.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The stream.
+    pub stream: &'static Stream,
+    /// The fields it wants.
+    pub selection: Selection,
+    /// The whole list, or what changed.
+    pub mode: Mode,
+}
+
+impl Configured {
+    /// Reads a configured catalog; `origin` says in errors where it came from.
+    ///
+    /// # Errors
+    /// `Config`: it is no configured catalog.
+    pub fn parse(json: &[u8], origin: &str) -> Result<Self> {
+        let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
+        serde_json::from_slice(json).map_err(|error| {
+            Error::config(format!(
+                "The configured catalog ({origin}) cannot be read: {error}. Expected {{\"streams\": [{{\"stream\": {{\"name\": …}}, \"sync_mode\": …}}]}}, made from what `discover` shows."
+            ))
+        })
+    }
+
+    /// The names of the streams, as they stand.
+    pub fn names(&self) -> Vec<&str> {
+        self.streams.iter().map(|entry| entry.stream.name.as_str()).collect()
+    }
+
+    /// What is to be read of the streams that there are.
+    ///
+    /// # Errors
+    /// `Config`, with the stream's name: a stream or a sync mode that there is not, or one that stands
+    /// twice.
+    pub fn wanted(&self, streams: &[&'static Stream]) -> Result<Vec<Wanted>, (Error, String)> {
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for entry in &self.streams {
+            let name = &entry.stream.name;
+            let refuse = |fault: String| {
+                (Error::config(format!("The configured catalog is wrong: {fault}.")), name.clone())
+            };
+            let Some(stream) = streams.iter().find(|stream| stream.name == name) else {
+                let known: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
+                let known = known.join(", ");
+                return Err(refuse(format!("there is no stream `{name}`; there is: {known}")));
+            };
+            if wanted.iter().any(|other| other.stream.name == name) {
+                return Err(refuse(format!("stream `{name}` stands twice")));
+            }
+            let mode = match entry.sync_mode.as_deref() {
+                Some("incremental") => Mode::Incremental,
+                Some("full_refresh") | None => Mode::FullRefresh,
+                Some(other) => {
+                    return Err(refuse(format!(
+                        "stream `{name}` has the sync mode `{other}`; there is: full_refresh, incremental"
+                    )));
+                }
+            };
+            let selection = selection(stream, entry.stream.json_schema.as_ref());
+            wanted.push(Wanted { stream, selection, mode });
+        }
+        Ok(wanted)
+    }
+}
+
+/// The fields of a schema's `properties`; all of them where it has none.
+fn selection(stream: &Stream, schema: Option<&Value>) -> Selection {
+    let properties: Option<&Map<String, Value>> =
+        schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
+    match properties.filter(|properties| !properties.is_empty()) {
+        Some(properties) => Selection::of(stream, |name| properties.contains_key(name)),
+        None => Selection::all(stream),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::ALL;
+
+    fn wanted(json: Value) -> Result<Vec<Wanted>, (Error, String)> {
+        Configured::parse(json.to_string().as_bytes(), "catalog.json").unwrap().wanted(ALL)
+    }
+
+    fn one(schema: Value) -> Selection {
+        let catalog = json!({"streams": [{
+            "stream": {"name": "customers", "json_schema": schema}, "sync_mode": "incremental",
+        }]});
+        wanted(catalog).unwrap().remove(0).selection
+    }
+
+    #[test]
+    fn no_or_empty_properties_select_everything() {
+        let all = Selection::all(ALL[0]);
+        for schema in
+            [json!(null), json!({}), json!({"properties": {}}), json!({"properties": null})]
+        {
+            assert_eq!(one(schema.clone()), all, "{schema}");
+        }
+    }
+
+    #[test]
+    fn properties_select_fields_and_key_and_cursor_always_come() {
+        let selection = one(json!({"properties": {"name": {}, "unheard_of": {}}}));
+        let names: Vec<&str> =
+            selection.fields.iter().map(|&index| ALL[0].fields[index].name).collect();
+        assert_eq!(names, ["id", "name", "updatedOn"]);
+        assert!(!selection.extra);
+        assert!(one(json!({"properties": {"_extra": {}}})).extra);
+    }
+
+    #[test]
+    fn what_there_is_not_is_refused_by_name() {
+        let stream = |name: &str, mode: &str| json!({"stream": {"name": name}, "sync_mode": mode});
+        for (streams, part) in [
+            (vec![stream("orders", "INVALID")], "no stream `orders`; there is: customers"),
+            (vec![stream("customers", "INVALID")], "sync mode `INVALID`"),
+            (vec![stream("customers", "incremental"); 2], "stands twice"),
+        ] {
+            let (error, _) = wanted(json!({"streams": streams})).unwrap_err();
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_catalog_is_refused() {
+        for json in ["", "[]", "{}", r#"{"streams": {}}"#, r#"{"streams": [{}]}"#] {
+            assert!(Configured::parse(json.as_bytes(), "catalog.json").is_err(), "{json}");
+        }
+    }
+}

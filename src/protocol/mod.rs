@@ -1,0 +1,3 @@
+//! What hosts speak: the types of their messages and files. Nothing here reads or writes anything.
+
+pub mod airbyte;

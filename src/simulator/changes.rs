@@ -1,0 +1,55 @@
+//! Edits that were made to customers while the simulator runs.
+
+use std::collections::HashMap;
+
+use super::customer::{Customer, id_of};
+
+/// A prime greater than any number of customers, so that steps of it visit each one once a round.
+const STRIDE: u128 = (1 << 61) - 1;
+
+/// The edits so far, by the customer's index.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Changes {
+    edits: HashMap<u64, Edit>,
+    made: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Edit {
+    times: u32,
+    updated_on: i64,
+}
+
+impl Changes {
+    /// Edits `count` of `customers` customers at `now` (seconds since 1970); never one twice in a
+    /// call. Returns their ids.
+    pub(super) fn make(&mut self, count: u64, customers: u64, now: i64) -> Vec<u64> {
+        let count = count.min(customers);
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            // Scattered over the list, because an order by time is what the API does not promise.
+            let index = (u128::from(self.made) * STRIDE % u128::from(customers)) as u64;
+            let edit = self.edits.entry(index).or_insert(Edit { times: 0, updated_on: now });
+            edit.times += 1;
+            edit.updated_on = now;
+            self.made += 1;
+            ids.push(id_of(index));
+        }
+        ids
+    }
+
+    pub(super) fn apply(&self, customer: &mut Customer) {
+        let Some(edit) =
+            (!self.edits.is_empty()).then(|| self.edits.get(&customer.index)).flatten()
+        else {
+            return;
+        };
+        customer.updated_on = edit.updated_on;
+        // A deactivation is an edit too, and the one that a reader misses most easily.
+        if customer.index.is_multiple_of(4) {
+            customer.active ^= edit.times % 2 == 1;
+        } else {
+            customer.name.push_str(&format!(" (renamed {})", edit.times));
+        }
+    }
+}

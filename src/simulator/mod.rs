@@ -1,0 +1,159 @@
+//! A stand-in for Komet Sales' `customer.list` on loopback: the fake of the tests, the source of
+//! `kometsales demo`, and `kometsales simulate` for people who test pipelines.
+//!
+//! The customers are a function of their index, so any number of them costs no memory and every
+//! run has the same ones. What can go wrong is a [`Fault`] with a name, or a [`Reply`] that a test
+//! makes up.
+
+mod altered;
+mod answer;
+mod changes;
+mod company;
+mod customer;
+mod delivery;
+mod fault;
+mod filter;
+mod list;
+mod names;
+mod random;
+mod record;
+mod reply;
+mod request;
+mod script;
+mod server;
+mod stop;
+#[cfg(test)]
+mod tests;
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+pub use fault::{FAULTS, Fault, FaultForm, ScheduledFault, describe_faults};
+pub use list::write_reply;
+pub use reply::{Delivery, Reply};
+pub use request::Request;
+pub use script::Scripted;
+
+use crate::error::{Error, Result};
+
+/// The token that opens the simulator unless another is asked for.
+pub const DEMO_TOKEN: &str = "demo-token-of-the-simulator";
+
+/// More customers than this have no ids.
+const MOST_CUSTOMERS: u64 = 1_000_000_000_000;
+
+/// What a simulator is to be like.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The TCP port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// How many customers the company has, at most 10^12; about one in twelve is deactivated.
+    pub customers: u64,
+    /// The `authenticationToken` it accepts.
+    pub token: String,
+    /// Played on `customer.list` one after the other; after them every reply is healthy.
+    pub faults: Vec<ScheduledFault>,
+}
+
+impl Default for Options {
+    /// A free port, 1000 customers, [`DEMO_TOKEN`], no faults.
+    fn default() -> Self {
+        Self { port: 0, customers: 1000, token: DEMO_TOKEN.to_owned(), faults: Vec::new() }
+    }
+}
+
+/// A running simulator. It ends, and closes every connection, when it is dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    address: SocketAddr,
+    base_url: String,
+    company: Arc<company::Company>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Simulator {
+    /// Starts a simulator.
+    ///
+    /// # Errors
+    /// `Config` when the port is taken or not ours to take, the token is empty, there are too many
+    /// customers, or a fault stands behind one that never ends; `System` when the machine has no
+    /// socket or thread left.
+    pub fn start(options: Options) -> Result<Self> {
+        let Options { port, customers, token, faults } = options;
+        if token.is_empty() {
+            return Err(Error::config("the simulator's token must not be empty"));
+        }
+        if customers > MOST_CUSTOMERS {
+            return Err(Error::config("the simulator has at most 1000000000000 customers"));
+        }
+        let script = script::Script::new(faults)?;
+        let company = Arc::new(company::Company::new(customers, token, script));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .map_err(|error| cannot_listen(port, error))?;
+        let address = listener.local_addr().map_err(|error| cannot_listen(port, error))?;
+        let served = Arc::clone(&company);
+        let thread = thread::Builder::new()
+            .name("simulator".to_owned())
+            .spawn(move || server::serve(&listener, &served))
+            .map_err(|error| Error::system("no thread for the simulator").caused_by(error))?;
+        let base_url = format!("http://{address}/api");
+        Ok(Self { address, base_url, company, thread: Some(thread) })
+    }
+
+    /// What goes before `/customer.list`: `http://127.0.0.1:PORT/api`.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// The `authenticationToken` it accepts.
+    pub fn token(&self) -> &str {
+        &self.company.token
+    }
+
+    /// Queues what one request gets, before any scheduled fault: the next request, or the one after
+    /// those that are queued already. `/simulator/change` takes nothing from the queue.
+    pub fn reply_next(&self, next: impl Into<Scripted>) {
+        self.company.queue(next.into());
+    }
+
+    /// Edits so many customers now, different ones until all had their turn: one in four is
+    /// deactivated or activated, the others are renamed. Returns their ids. Later replies have the
+    /// edits, `updatedOn` included; over HTTP it is `POST /simulator/change?customers=N`, which
+    /// answers `{"changed": N, "ids": […]}`.
+    pub fn change(&self, customers: u64) -> Vec<u64> {
+        self.company.change(customers)
+    }
+
+    /// The last 10,000 requests, oldest first, without those for changes.
+    pub fn requests(&self) -> Vec<Request> {
+        self.company.requests()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.company.stop.stop();
+        // The listening thread waits for a connection, so it gets one. Without it the thread could
+        // not be joined, and is left to end with the process.
+        let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));
+        if let (Ok(_), Some(thread)) = (woken, self.thread.take()) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn cannot_listen(port: u16, error: std::io::Error) -> Error {
+    let error_for_people = match error.kind() {
+        ErrorKind::AddrInUse => Error::config(format!(
+            "port {port} is taken: choose another one, or 0 for any that is free"
+        )),
+        ErrorKind::PermissionDenied => Error::config(format!(
+            "port {port} is not ours to take: choose one above 1023, or 0 for any that is free"
+        )),
+        _ => Error::system(format!("the simulator cannot listen on 127.0.0.1:{port}: {error}")),
+    };
+    error_for_people.caused_by(error)
+}

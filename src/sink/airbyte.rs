@@ -1,0 +1,197 @@
+//! Airbyte messages on stdout.
+
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arrow_array::RecordBatch;
+use chrono::Utc;
+use serde_json::json;
+
+use super::lines::Rows;
+use super::{Sink, Writer};
+use crate::error::{Error, Result};
+use crate::log::{Level, Log};
+use crate::model::{Stream, Timestamp};
+use crate::plan::Plan;
+use crate::protocol::airbyte::message::{Message, Status};
+use crate::receipt::Receipt;
+use crate::secret::Token;
+use crate::state::Checkpoint;
+
+/// Bytes of lines that are written together. A pipe takes 64 KiB at a time.
+const BLOCK: usize = 128 * 1024;
+
+/// Writes messages, one a line. Records are gathered into blocks; every other message is written at
+/// once, behind the records before it.
+pub struct Console<W> {
+    output: Mutex<Output<W>>,
+    level: Level,
+    token: OnceLock<Token>,
+}
+
+struct Output<W> {
+    writer: W,
+    block: Vec<u8>,
+}
+
+impl<W: Write> Output<W> {
+    fn flush(&mut self) -> Result<()> {
+        let written = self.writer.write_all(&self.block).and_then(|()| self.writer.flush());
+        self.block.clear();
+        written.map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Error::output_closed(),
+            _ => Error::system(format!(
+                "stdout could not be written: {error}. Free space where it goes, and run again: no state was saved."
+            ))
+            .caused_by(error),
+        })
+    }
+}
+
+impl<W: Write + Send> Console<W> {
+    /// Writes to `writer`; log messages below `level` are left out.
+    pub fn new(writer: W, level: Level) -> Self {
+        let output = Output { writer, block: Vec::with_capacity(BLOCK + BLOCK / 4) };
+        Self { output: Mutex::new(output), level, token: OnceLock::new() }
+    }
+
+    /// From now on the token is cut out of every message that is no record: a second wall, should a
+    /// text from outside hold it.
+    pub fn hide(&self, token: &Token) {
+        // A second token would be the same one.
+        let _ = self.token.set(token.clone());
+    }
+
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// `System`: stdout cannot be written.
+    pub fn say(&self, message: &Message<'_>) -> Result<()> {
+        let line = serde_json::to_string(message).map_err(|error| {
+            Error::system(
+                "A message could not be written, which is a fault of this program: report it.",
+            )
+            .caused_by(error)
+        })?;
+        let line = match self.token.get() {
+            Some(token) => token.redact(&line),
+            None => line,
+        };
+        let mut output = self.output();
+        output.block.extend_from_slice(line.as_bytes());
+        output.block.push(b'\n');
+        output.flush()
+    }
+
+    /// Says how far the read of a stream is.
+    ///
+    /// # Errors
+    /// `System`: stdout cannot be written.
+    pub fn status(&self, stream: &str, status: Status) -> Result<()> {
+        self.say(&Message::stream_status(stream, status, now()))
+    }
+
+    /// Says why a run failed, and of which stream.
+    ///
+    /// # Errors
+    /// `System`: stdout cannot be written.
+    pub fn error(&self, error: &Error, stream: Option<&str>) -> Result<()> {
+        self.say(&Message::error(error, stream, now()))
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output<W>> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(Utc::now())
+}
+
+impl<W: Write + Send> Log for Console<W> {
+    fn log(&self, level: Level, message: &str) {
+        if level >= self.level {
+            // Where stdout is gone, the next record or state says so.
+            let _ = self.say(&Message::log(level, message));
+        }
+    }
+}
+
+impl<W: Write + Send> Sink for &Console<W> {
+    type Writer<'s>
+        = Records<'s, W>
+    where
+        Self: 's;
+
+    fn open(&mut self, plan: &Plan) -> Result<Records<'_, W>> {
+        self.status(plan.stream.name, Status::Started)?;
+        let name = json!(plan.stream.name);
+        Ok(Records {
+            console: self,
+            stream: plan.stream,
+            prefix: format!(r#"{{"type":"RECORD","record":{{"stream":{name},"data":"#).into_bytes(),
+            suffix: Vec::new(),
+        })
+    }
+
+    fn fail(&mut self, stream: &str, error: &Error) -> Result<()> {
+        self.status(stream, Status::Incomplete)?;
+        self.error(error, Some(stream))
+    }
+}
+
+/// Writes the records of one stream.
+pub struct Records<'a, W> {
+    console: &'a Console<W>,
+    stream: &'static Stream,
+    prefix: Vec<u8>,
+    suffix: Vec<u8>,
+}
+
+impl<W: Write + Send> Writer for Records<'_, W> {
+    fn begin(&mut self, receipt: &Receipt) -> Result<()> {
+        self.suffix = format!(r#","emitted_at":{}"#, receipt.extracted_at.millis()).into_bytes();
+        self.console.status(self.stream.name, Status::Running)?;
+        self.console.say(&Message::estimate(self.stream, receipt.rows, now()))
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let rows = Rows::of(batch)?;
+        let mut output = self.console.output();
+        for row in 0..batch.num_rows() {
+            let line = &mut output.block;
+            line.extend_from_slice(&self.prefix);
+            rows.write(row, line);
+            line.extend_from_slice(&self.suffix);
+            if rows.nulled(row) != 0 {
+                changes(self.stream, rows.nulled(row), line);
+            }
+            line.extend_from_slice(b"}}\n");
+            if line.len() >= BLOCK {
+                output.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(self, checkpoint: Checkpoint) -> Result<()> {
+        self.console.output().flush()?;
+        self.console.say(&Message::state(&checkpoint))?;
+        self.console.status(self.stream.name, Status::Complete)
+    }
+}
+
+/// `AirbyteRecordMessageMeta`: the values that were invalid and became null.
+fn changes(stream: &Stream, nulled: u64, line: &mut Vec<u8>) {
+    let changes: Vec<_> = stream
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| nulled >> index & 1 == 1)
+        .map(|(_, field)| {
+            json!({"field": field.name, "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"})
+        })
+        .collect();
+    line.extend_from_slice(br#","meta":"#);
+    line.extend_from_slice(json!({ "changes": changes }).to_string().as_bytes());
+}

@@ -1,0 +1,396 @@
+//! One HTTP request. Everything of the HTTP library stays in this file, and no URL leaves it: the token
+//! is in it.
+
+use std::io::{self, BufRead, Read, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use flate2::write::MultiGzDecoder;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName,
+    RETRY_AFTER,
+};
+use url::{Host, Url};
+
+use super::failure::Failure;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::model::Timestamp;
+use crate::model::time::http_date;
+use crate::secret::Token;
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long nothing may come in a reply.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Pieces of a reply between the thread that receives and the one that decodes.
+const PIECES: usize = 16;
+
+/// Decompressed bytes that are handed on together.
+const DECOMPRESSED: usize = 64 * 1024;
+
+/// Sends requests.
+pub(crate) struct Client {
+    base: Url,
+    token: Token,
+}
+
+/// What a reply says before its body.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// The HTTP status.
+    pub(crate) status: u16,
+    /// When the server sent it, by its own clock.
+    pub(crate) date: Option<Timestamp>,
+    /// The media type, or nothing.
+    pub(crate) content_type: String,
+    /// How long the server asks to wait.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// The body of a reply, decompressed, as it arrives.
+pub(crate) struct Body {
+    events: Receiver<Event>,
+    piece: Bytes,
+    ended: bool,
+}
+
+enum Event {
+    Head(Head),
+    Piece(Bytes),
+    End,
+    Failed(Failure),
+}
+
+impl Client {
+    /// A client for the configured address.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { base: config.base_url.clone(), token: config.token.clone() }
+    }
+
+    /// The host, for messages.
+    pub(crate) fn host(&self) -> &str {
+        self.base.host_str().unwrap_or_default()
+    }
+
+    /// A text without the token.
+    pub(crate) fn redact(&self, text: &str) -> String {
+        self.token.redact(text)
+    }
+
+    /// Sends a request for `method` (`customer.list`) and waits for the reply's head. The whole request,
+    /// its body included, may take as long as `timeout`. The body is received in a thread of its own,
+    /// which ends with it, or soon after nobody reads it any more.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        query: &[(&str, String)],
+        timeout: Duration,
+    ) -> Result<(Head, Body), Failure> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(method);
+        }
+        self.token.authorize(&mut url);
+        url.query_pairs_mut().extend_pairs(query);
+        let transfer =
+            Transfer { url, host: self.host().to_owned(), token: self.token.clone(), timeout };
+        let (sender, events) = sync_channel(PIECES);
+        let run = move || {
+            let end = match transfer.run(&sender) {
+                Ok(()) => Event::End,
+                Err(failure) => Event::Failed(failure),
+            };
+            // Without a receiver nobody wants to know.
+            let _ = sender.send(end);
+        };
+        std::thread::Builder::new().name("download".into()).spawn(run).map_err(|error| {
+            Error::system(format!("A thread could not be started: {error}. Run again."))
+                .caused_by(error)
+        })?;
+        match events.recv() {
+            Ok(Event::Head(head)) => Ok((head, Body { events, piece: Bytes::new(), ended: false })),
+            Ok(Event::Failed(failure)) => Err(failure),
+            _ => Err(thread_died()),
+        }
+    }
+}
+
+fn thread_died() -> Failure {
+    Error::system("The download ended without a word, which is a fault of this program: report it.")
+        .into()
+}
+
+impl BufRead for Body {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.piece.is_empty() && !self.ended {
+            match self.events.recv() {
+                Ok(Event::Piece(piece)) => self.piece = piece,
+                Ok(Event::End) => self.ended = true,
+                Ok(Event::Failed(failure)) => return Err(failure.into()),
+                Ok(Event::Head(_)) | Err(_) => return Err(thread_died().into()),
+            }
+        }
+        Ok(&self.piece)
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.piece.advance(bytes.min(self.piece.len()));
+    }
+}
+
+impl Read for Body {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+/// One request on its way, in the thread that receives it.
+struct Transfer {
+    url: Url,
+    host: String,
+    token: Token,
+    timeout: Duration,
+}
+
+impl Transfer {
+    fn run(&self, events: &SyncSender<Event>) -> Result<(), Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| {
+            Error::system(format!("The network cannot be used: {error}.")).caused_by(error)
+        })?;
+        runtime.block_on(self.receive(events))
+    }
+
+    async fn receive(&self, events: &SyncSender<Event>) -> Result<(), Failure> {
+        let request = self.client()?.get(self.url.clone());
+        let request = request.header(ACCEPT, "application/json").header(ACCEPT_ENCODING, "gzip");
+        let mut response = request.send().await.map_err(|error| self.explain(error))?;
+        let headers = response.headers();
+        let encoding = header(headers, CONTENT_ENCODING).to_ascii_lowercase();
+        let mut output = match encoding.as_str() {
+            "" | "identity" => Output::Plain(events),
+            "gzip" | "x-gzip" => Output::Gzip(Box::new(MultiGzDecoder::new(Pieces::new(events)))),
+            _ => {
+                return Err(Error::transient(format!(
+                    "{} compressed its reply in a way that it was not asked for. Run again; if it stays so, something between here and Komet Sales changes its replies.",
+                    self.host
+                ))
+                .into());
+            }
+        };
+        if events.send(Event::Head(head(response.status().as_u16(), headers))).is_err() {
+            return Ok(());
+        }
+        while let Some(piece) = response.chunk().await.map_err(|error| self.explain(error))? {
+            match output.take(piece) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => return Err(self.corrupt(&error)),
+            }
+        }
+        output.finish().map_err(|error| self.corrupt(&error))
+    }
+
+    fn client(&self) -> Result<reqwest::Client> {
+        // The second of two installations finds the first, which is the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let is_loopback = match self.url.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("kometsales/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .https_only(self.url.scheme() == "https")
+            .tls_version_min(reqwest::tls::Version::TLS_1_2)
+            .connect_timeout(CONNECT_TIMEOUT.min(self.timeout))
+            .read_timeout(IDLE_TIMEOUT.min(self.timeout))
+            .timeout(self.timeout);
+        // A proxy is not asked for this machine: over plain HTTP it would be shown the token.
+        let builder = if is_loopback { builder.no_proxy() } else { builder };
+        builder.build().map_err(|error| {
+            let cause = self.cause(&error);
+            Error::config(format!(
+                "No connection can be set up: {cause}. Check this machine's CA certificates (SSL_CERT_FILE) and the proxy variables."
+            ))
+        })
+    }
+
+    /// What a failed request says, without its URL.
+    fn explain(&self, error: reqwest::Error) -> Failure {
+        let error = error.without_url();
+        let (host, cause) = (&self.host, self.cause(&error));
+        if let Some(tls) = tls_error(&error) {
+            let tls = self.token.redact(&tls.to_string());
+            return Error::config(format!(
+                "The connection to {host} is not secure: {tls}. Check `base_url`, this machine's clock and its CA certificates (SSL_CERT_FILE)."
+            ))
+            .into();
+        }
+        let error = if error.is_timeout() && error.is_connect() {
+            Error::transient(format!(
+                "{host} did not answer in time. Check the network, the proxy variables and `base_url`, and run again."
+            ))
+        } else if error.is_timeout() {
+            Error::transient(format!(
+                "{host} did not send its reply in time: the request may take {} s, and {} s may pass without a byte. Run again, or raise `request_timeout_seconds`.",
+                self.timeout.as_secs(),
+                IDLE_TIMEOUT.min(self.timeout).as_secs()
+            ))
+        } else if error.is_connect() {
+            Error::transient(format!(
+                "{host} cannot be reached: {cause}. Check the network, the proxy variables and `base_url`, and run again."
+            ))
+        } else {
+            Error::transient(format!("The connection to {host} broke: {cause}. Run again."))
+        };
+        error.into()
+    }
+
+    fn corrupt(&self, error: &io::Error) -> Failure {
+        Error::transient(format!(
+            "The compressed reply of {} is corrupt or was cut: {error}. Run again.",
+            self.host
+        ))
+        .into()
+    }
+
+    /// The innermost cause, which is the one that says something.
+    fn cause(&self, error: &dyn std::error::Error) -> String {
+        let mut cause = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        self.token.redact(&cause.to_string())
+    }
+}
+
+/// The TLS library's error among the causes. It hides inside an [`io::Error`], whose `source` passes
+/// over it.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let hidden = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(found) = hidden.or_else(|| error.downcast_ref()) {
+            return Some(found);
+        }
+        next = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn header(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().trim()
+}
+
+fn head(status: u16, headers: &HeaderMap) -> Head {
+    let date = http_date(header(headers, DATE));
+    Head {
+        status,
+        date,
+        content_type: header(headers, CONTENT_TYPE).to_owned(),
+        retry_after: retry_after(header(headers, RETRY_AFTER), date),
+    }
+}
+
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which is compared with the server's own clock.
+fn retry_after(text: &str, now: Option<Timestamp>) -> Option<Duration> {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let micros = http_date(text)?.micros().saturating_sub(now?.micros());
+    Some(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
+}
+
+/// Where the pieces of a body go.
+enum Output<'a> {
+    Plain(&'a SyncSender<Event>),
+    Gzip(Box<MultiGzDecoder<Pieces<'a>>>),
+}
+
+impl Output<'_> {
+    /// Takes a piece as it was received. False if nobody wants more.
+    fn take(&mut self, piece: Bytes) -> io::Result<bool> {
+        match self {
+            Output::Plain(events) => Ok(events.send(Event::Piece(piece)).is_ok()),
+            Output::Gzip(decoder) => match decoder.write_all(&piece) {
+                Err(_) if decoder.get_ref().is_unwanted => Ok(false),
+                written => written.map(|()| true),
+            },
+        }
+    }
+
+    /// Proves that a compressed body ended properly, and hands on its last piece.
+    fn finish(self) -> io::Result<()> {
+        match self {
+            Output::Plain(_) => Ok(()),
+            Output::Gzip(decoder) => decoder.finish()?.flush(),
+        }
+    }
+}
+
+/// Gathers decompressed bytes into pieces.
+struct Pieces<'a> {
+    events: &'a SyncSender<Event>,
+    gathered: Vec<u8>,
+    is_unwanted: bool,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(events: &'a SyncSender<Event>) -> Self {
+        Self { events, gathered: Vec::with_capacity(DECOMPRESSED), is_unwanted: false }
+    }
+}
+
+impl Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= DECOMPRESSED {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let gathered = std::mem::replace(&mut self.gathered, Vec::with_capacity(DECOMPRESSED));
+        self.is_unwanted = self.events.send(Event::Piece(gathered.into())).is_err();
+        if self.is_unwanted { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Zone;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_by_the_servers_clock() {
+        let now = Zone::UTC.parse("2026-11-24T01:02:03");
+        assert_eq!(retry_after("7", now), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("0", now), Some(Duration::ZERO));
+        let later = "Tue, 24 Nov 2026 01:03:03 GMT";
+        assert_eq!(retry_after(later, now), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after("Mon, 23 Nov 2026 01:03:03 GMT", now), Some(Duration::ZERO));
+        let absurd = "99999999999999999999999";
+        assert_eq!(retry_after(absurd, now), Some(Duration::from_secs(u64::MAX)));
+        for text in ["", "soon", "-5", "1.5"] {
+            assert_eq!(retry_after(text, now), None, "{text}");
+        }
+    }
+}

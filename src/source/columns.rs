@@ -1,0 +1,179 @@
+//! From records to a batch: one Arrow builder a column.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BooleanBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder, UInt64Builder,
+};
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::SchemaRef;
+
+use super::convert::{self, Converted};
+use super::json::Value;
+use crate::error::{Error, Result};
+use crate::model::arrow::{Selection, schema};
+use crate::model::{Stream, Timestamp, Type, Zone};
+
+/// Rows in one batch. Smaller batches are slower, larger ones are not faster.
+pub(crate) const ROWS: usize = 8192;
+
+/// Text of a column whose size is not known yet, in bytes a row.
+const FIRST_GUESS: usize = 8;
+
+/// The columns of the batch that is being filled.
+pub(crate) struct Columns {
+    schema: SchemaRef,
+    columns: Vec<Column>,
+    extra: Option<TextColumn>,
+    nulled: UInt64Builder,
+    rows: usize,
+}
+
+enum Column {
+    Text(TextColumn),
+    Integer(Int64Builder),
+    Boolean(BooleanBuilder),
+    Timestamp(TimestampMicrosecondBuilder),
+}
+
+/// A text column, and the most text a batch of it has held: what the next one reserves. A builder that
+/// grows by itself reserves up to twice what it needs, and the spool has to count that.
+struct TextColumn {
+    builder: StringBuilder,
+    most: usize,
+}
+
+impl TextColumn {
+    fn new() -> Self {
+        Self::reserving(ROWS * FIRST_GUESS)
+    }
+
+    fn reserving(most: usize) -> Self {
+        Self { builder: StringBuilder::with_capacity(ROWS, most), most }
+    }
+
+    fn finish(&mut self) -> ArrayRef {
+        let most = self.most.max(self.builder.values_slice().len());
+        Arc::new(std::mem::replace(self, Self::reserving(most)).builder.finish())
+    }
+}
+
+impl Columns {
+    /// Empty columns for the selected fields.
+    pub(crate) fn new(stream: &Stream, selection: &Selection) -> Self {
+        let column = |kind| match kind {
+            Type::Text => Column::Text(TextColumn::new()),
+            Type::Integer => Column::Integer(Int64Builder::with_capacity(ROWS)),
+            Type::Boolean => Column::Boolean(BooleanBuilder::with_capacity(ROWS)),
+            Type::Timestamp => Column::Timestamp(timestamps()),
+        };
+        Self {
+            schema: schema(stream, selection),
+            columns: selection
+                .fields
+                .iter()
+                .map(|&index| column(stream.fields[index].kind))
+                .collect(),
+            extra: selection.extra.then(TextColumn::new),
+            nulled: UInt64Builder::with_capacity(ROWS),
+            rows: 0,
+        }
+    }
+
+    /// Adds a value to a column. False if it is not of the column's type and became null.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        column: usize,
+        value: Value<'_>,
+        zone: Zone,
+        buffer: &mut String,
+    ) -> bool {
+        match &mut self.columns[column] {
+            Column::Text(text) => match convert::text(value, buffer) {
+                Converted::Valid(value) => text.builder.append_value(value),
+                Converted::Null => text.builder.append_null(),
+                Converted::Invalid => {
+                    text.builder.append_null();
+                    return false;
+                }
+            },
+            Column::Integer(builder) => {
+                let value = convert::integer(value);
+                builder.append_option(value.valid());
+                return value != Converted::Invalid;
+            }
+            Column::Boolean(builder) => {
+                let value = convert::boolean(value);
+                builder.append_option(value.valid());
+                return value != Converted::Invalid;
+            }
+            Column::Timestamp(_) => {
+                let value = convert::timestamp(value, zone);
+                self.push_timestamp(column, value.valid());
+                return value != Converted::Invalid;
+            }
+        }
+        true
+    }
+
+    /// Adds an integer that has been converted already.
+    #[inline]
+    pub(crate) fn push_integer(&mut self, column: usize, value: i64) {
+        if let Column::Integer(builder) = &mut self.columns[column] {
+            builder.append_value(value);
+        }
+    }
+
+    /// Adds a timestamp that has been converted already.
+    #[inline]
+    pub(crate) fn push_timestamp(&mut self, column: usize, value: Option<Timestamp>) {
+        if let Column::Timestamp(builder) = &mut self.columns[column] {
+            builder.append_option(value.map(Timestamp::micros));
+        }
+    }
+
+    /// Ends a row: its unknown fields as one JSON object, and which of its values became null.
+    #[inline]
+    pub(crate) fn end_row(&mut self, extra: Option<&str>, nulled: u64) {
+        if let Some(column) = &mut self.extra {
+            column.builder.append_option(extra);
+        }
+        self.nulled.append_value(nulled);
+        self.rows += 1;
+    }
+
+    /// How many rows have been added since the last batch.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The rows so far as a batch; the columns are empty afterwards.
+    ///
+    /// # Errors
+    /// `System`: the columns are not of one length, which is a fault of this program.
+    pub(crate) fn finish(&mut self) -> Result<RecordBatch> {
+        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len() + 2);
+        for column in &mut self.columns {
+            arrays.push(match column {
+                Column::Text(text) => text.finish(),
+                Column::Integer(builder) => Arc::new(builder.finish()),
+                Column::Boolean(builder) => Arc::new(builder.finish()),
+                Column::Timestamp(builder) => Arc::new(builder.finish()),
+            });
+        }
+        arrays.extend(self.extra.as_mut().map(TextColumn::finish));
+        arrays.push(Arc::new(self.nulled.finish()));
+        self.rows = 0;
+        RecordBatch::try_new(self.schema.clone(), arrays).map_err(|error| {
+            Error::system(
+                "A batch could not be built, which is a fault of this program: report it.",
+            )
+            .caused_by(error)
+        })
+    }
+}
+
+fn timestamps() -> TimestampMicrosecondBuilder {
+    TimestampMicrosecondBuilder::with_capacity(ROWS).with_timezone("UTC")
+}

@@ -1,0 +1,309 @@
+//! From the elements of a list to batches: which value belongs to which field, which records are kept.
+
+use super::columns::{Columns, ROWS};
+use super::convert::{self, Converted};
+use super::envelope::{Elements, Envelope, List};
+use super::json::{Parser, Stop, Text, Value};
+use super::rejects::Rejects;
+use super::scratch::Scratch;
+use super::spool::Spool;
+use super::tally::Tally;
+use crate::config::Config;
+use crate::error::Result;
+use crate::model::{Stream, Timestamp, Zone};
+use crate::plan::Plan;
+use crate::receipt::Reject;
+
+/// Decodes the list of one reply into a spool.
+pub(crate) struct Decoder<'a> {
+    plan: &'a Plan,
+    zone: Zone,
+    /// When the server sent the reply: no cursor is later.
+    now: Timestamp,
+    scratch: &'a Scratch,
+    in_memory: usize,
+    columns: Columns,
+    /// What has been decoded.
+    pub(crate) decoded: Decoded<'a>,
+    position: u64,
+    /// Room for a text with escapes, and for the unknown fields of a record.
+    text: String,
+    extra: String,
+}
+
+/// What the decoder made of a list.
+pub(crate) struct Decoded<'a> {
+    /// Its rows.
+    pub(crate) spool: Spool<'a>,
+    /// Its counts.
+    pub(crate) tally: Tally,
+    /// Its records without a valid key.
+    pub(crate) rejects: Rejects,
+}
+
+/// A record's members, sorted by field. Made once for each window, since it borrows from it.
+struct Members<'w> {
+    /// The values of the declared fields.
+    values: Vec<Value<'w>>,
+    /// One bit for each declared field that has a value.
+    seen: u64,
+    /// The members that are not declared: name and value as they came.
+    unknown: Vec<(&'w str, &'w str)>,
+}
+
+impl<'a> Decoder<'a> {
+    /// A decoder for the reply to a plan, which the server sent at `now`. `in_memory` is for the spool.
+    pub(crate) fn new(
+        plan: &'a Plan,
+        config: &Config,
+        now: Timestamp,
+        scratch: &'a Scratch,
+        in_memory: usize,
+    ) -> Self {
+        Self {
+            plan,
+            zone: config.zone,
+            now,
+            scratch,
+            in_memory,
+            columns: Columns::new(plan.stream, &plan.selection),
+            decoded: Decoded::new(plan.stream, scratch, in_memory),
+            position: 0,
+            text: String::new(),
+            extra: String::new(),
+        }
+    }
+
+    /// Ends the last batch and gives everything.
+    ///
+    /// # Errors
+    /// `System` if the spool cannot be written.
+    pub(crate) fn finish(mut self) -> Result<Decoded<'a>> {
+        if self.columns.rows() > 0 {
+            self.decoded.spool.push(self.columns.finish()?)?;
+        }
+        Ok(self.decoded)
+    }
+
+    /// Reads one element and keeps it if it is wanted. Nothing has changed after [`Stop::Short`].
+    fn element<'w>(
+        &mut self,
+        parser: &mut Parser<'w>,
+        members: &mut Members<'w>,
+        is_array: bool,
+    ) -> Result<(), Stop> {
+        let start = parser.position();
+        let is_object = parser.peek()? == b'{';
+        let duplicates = if is_object {
+            members.read(parser, self.plan.stream)?
+        } else {
+            parser.value()?;
+            0
+        };
+        let position = self.position;
+        self.position += 1;
+        self.decoded.tally.duplicates += duplicates;
+        let fault = if is_object {
+            match convert::integer(members.get(self.plan.stream.key_index())) {
+                Converted::Valid(key) => return Ok(self.record(key, members, position)?),
+                Converted::Null => "it is missing, null or empty",
+                Converted::Invalid => "it is not a whole number of 64 bits",
+            }
+        } else {
+            "it is not an object"
+        };
+        let list = self.plan.stream.list;
+        let place = if is_array { format!("{list}[{position}]") } else { list.to_owned() };
+        let key = self.plan.stream.key().name;
+        let path = if is_object { format!("{place}.{key}") } else { place };
+        let raw = parser.between(start, parser.position()).trim();
+        let reject = Reject { path, reason: fault.to_owned() };
+        self.decoded.rejects.push(self.scratch, &reject, raw)?;
+        Ok(())
+    }
+
+    /// Keeps a record with a valid key, unless it is before the bound.
+    #[inline]
+    fn record(&mut self, key: i64, members: &Members<'_>, position: u64) -> Result<()> {
+        let Plan { stream, selection, bound, .. } = self.plan;
+        let updated = convert::timestamp(members.get(stream.cursor_index()), self.zone);
+        if let Converted::Valid(updated) = updated {
+            self.decoded.tally.note_cursor(updated, self.now);
+            if bound.is_some_and(|bound| updated < bound) {
+                self.leave_out(updated);
+                return Ok(());
+            }
+        }
+        let mut nulled = 0;
+        for (column, &field) in selection.fields.iter().enumerate() {
+            let valid = if field == stream.key_index() {
+                self.columns.push_integer(column, key);
+                true
+            } else if field == stream.cursor_index() {
+                self.columns.push_timestamp(column, updated.valid());
+                updated != Converted::Invalid
+            } else {
+                self.columns.push(column, members.get(field), self.zone, &mut self.text)
+            };
+            if !valid {
+                nulled |= 1 << field;
+                self.decoded.tally.note_invalid(field, position);
+            }
+        }
+        let has_extra = !members.unknown.is_empty();
+        if has_extra {
+            self.write_extra(&members.unknown);
+        }
+        self.columns.end_row(has_extra.then_some(self.extra.as_str()), nulled);
+        self.decoded.tally.rows += 1;
+        if self.columns.rows() == ROWS {
+            self.decoded.spool.push(self.columns.finish()?)?;
+        }
+        Ok(())
+    }
+
+    fn leave_out(&mut self, updated: Timestamp) {
+        self.decoded.tally.left_out += 1;
+        let is_older = |asked| self.zone.date(updated) < asked;
+        if self.plan.asked.is_some_and(is_older) {
+            self.decoded.tally.not_asked_for += 1;
+        }
+    }
+
+    /// Writes the unknown members as one JSON object, as they came but on one line.
+    fn write_extra(&mut self, unknown: &[(&str, &str)]) {
+        self.extra.clear();
+        for (name, value) in unknown {
+            self.decoded.tally.note_unknown(name);
+            self.extra.push(if self.extra.is_empty() { '{' } else { ',' });
+            self.extra.push('"');
+            self.extra.push_str(name);
+            self.extra.push_str("\":");
+            // A line break in JSON can only be a blank: inside text it is escaped.
+            self.extra.extend(value.split_inclusive(['\n', '\r']).flat_map(|line| {
+                let text = line.trim_end_matches(['\n', '\r']);
+                [text, if text.len() < line.len() { " " } else { "" }]
+            }));
+        }
+        self.extra.push('}');
+    }
+}
+
+impl<'a> Decoded<'a> {
+    fn new(stream: &Stream, scratch: &'a Scratch, in_memory: usize) -> Self {
+        Self {
+            spool: Spool::new(scratch, in_memory),
+            tally: Tally::new(stream.fields.len()),
+            rejects: Rejects::default(),
+        }
+    }
+}
+
+impl Elements for Decoder<'_> {
+    fn begin(&mut self) -> Result<(), Stop> {
+        self.columns = Columns::new(self.plan.stream, &self.plan.selection);
+        self.decoded = Decoded::new(self.plan.stream, self.scratch, self.in_memory);
+        self.position = 0;
+        Ok(())
+    }
+
+    fn take(&mut self, parser: &mut Parser<'_>, list: &mut List) -> Result<(), Stop> {
+        let mut members = Members::of(self.plan.stream);
+        while list.advance(parser)? {
+            let start = parser.position();
+            match self.element(parser, &mut members, list.is_array()) {
+                Ok(()) => list.took_element(),
+                Err(stop) => {
+                    parser.rewind(start);
+                    return Err(stop);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn has_enough(&self, _: &Envelope) -> bool {
+        false
+    }
+}
+
+impl<'w> Members<'w> {
+    fn of(stream: &Stream) -> Self {
+        Self { values: vec![Value::Null; stream.fields.len()], seen: 0, unknown: Vec::new() }
+    }
+
+    /// The value of a declared field; null if it is absent.
+    #[inline]
+    fn get(&self, field: usize) -> Value<'w> {
+        if self.seen >> field & 1 == 1 { self.values[field] } else { Value::Null }
+    }
+
+    /// Reads an object. Of members with the same name the last one counts; it says how many there were
+    /// too many.
+    #[inline]
+    fn read(&mut self, parser: &mut Parser<'w>, stream: &Stream) -> Result<u64, Stop> {
+        self.seen = 0;
+        self.unknown.clear();
+        let mut duplicates = 0;
+        let mut expected = 0;
+        parser.expect(b'{', "an object")?;
+        if parser.peek()? == b'}' {
+            parser.advance();
+            return Ok(0);
+        }
+        loop {
+            let name = parser.name()?;
+            parser.peek()?;
+            let start = parser.position();
+            let value = parser.value()?;
+            match field(stream, name, expected) {
+                Some(field) => {
+                    duplicates += self.seen >> field & 1;
+                    self.seen |= 1 << field;
+                    self.values[field] = value;
+                    expected = field + 1;
+                }
+                None => {
+                    let raw = parser.between(start, parser.position());
+                    duplicates += self.keep_unknown(name.raw, raw);
+                }
+            }
+            match parser.peek()? {
+                b',' => parser.advance(),
+                b'}' => {
+                    parser.advance();
+                    return Ok(duplicates);
+                }
+                _ => return Err(parser.malformed("`,` or the end of the record")),
+            }
+        }
+    }
+
+    fn keep_unknown(&mut self, name: &'w str, value: &'w str) -> u64 {
+        match self.unknown.iter_mut().find(|(known, _)| *known == name) {
+            Some(member) => {
+                member.1 = value;
+                1
+            }
+            None => {
+                self.unknown.push((name, value));
+                0
+            }
+        }
+    }
+}
+
+/// The declared field of a name. Records tend to have their members in one order, so the one after the
+/// last is looked at first.
+#[inline]
+fn field(stream: &Stream, name: Text<'_>, expected: usize) -> Option<usize> {
+    if stream.fields.get(expected).is_some_and(|field| field.name == name.raw) {
+        return Some(expected);
+    }
+    let mut buffer = String::new();
+    let name = name.decode(&mut buffer)?;
+    stream.fields.iter().position(|field| field.name == name)
+}
+
+#[cfg(test)]
+mod tests;

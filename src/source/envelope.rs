@@ -1,0 +1,365 @@
+//! The object around a list: `{"status": "1", "message": "OK", "customers": [ … ]}`.
+//!
+//! Its members may come in any order, `status` last included, so nothing in it is believed before its
+//! end. Members that are not known are walked over and not kept, however large they are.
+
+use std::io::BufRead;
+
+use super::failure::Fault;
+use super::json::{Parser, Stop, Value, Walk};
+use super::window::Window;
+
+/// How many characters of the server's message are kept: more than is documented and shown, so that a
+/// token in it is whole when it is looked for.
+const MOST_MESSAGE: usize = 2000;
+
+/// What a reply says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Status {
+    /// `1`, `"1"` or `true`.
+    Success,
+    /// `0`, `"0"` or `false`.
+    Failure,
+    /// Anything else.
+    Unknown,
+}
+
+/// The envelope of a reply that was read to its end.
+#[derive(Debug, Default)]
+pub(crate) struct Envelope {
+    /// The member `status`.
+    pub(crate) status: Option<Status>,
+    /// The member `message`, as text.
+    pub(crate) message: String,
+    /// How many members came again under a name that had come before.
+    pub(crate) duplicates: u64,
+    /// False if reading stopped because the taker had enough.
+    pub(crate) is_whole: bool,
+    seen: [bool; 3],
+}
+
+/// What takes the elements of the list.
+pub(crate) trait Elements {
+    /// A list begins. What an earlier list under the same name gave is void: the last one counts.
+    fn begin(&mut self) -> Result<(), Stop>;
+
+    /// Takes the elements that the parser holds whole.
+    ///
+    /// # Errors
+    /// [`Stop::Short`], with the parser before the first element that is not whole.
+    fn take(&mut self, parser: &mut Parser<'_>, list: &mut List) -> Result<(), Stop>;
+
+    /// True if the rest of the reply is not wanted.
+    fn has_enough(&self, envelope: &Envelope) -> bool;
+}
+
+/// Where in a list the parser is.
+#[derive(Debug)]
+pub(crate) struct List {
+    next: Next,
+    /// False if the list is one object in place of an array of them.
+    is_array: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Next {
+    ElementOrEnd,
+    Element,
+    CommaOrEnd,
+}
+
+impl List {
+    /// Goes to the next element. False at the end of the list, which has been read then.
+    #[inline]
+    pub(crate) fn advance(&mut self, parser: &mut Parser<'_>) -> Result<bool, Stop> {
+        if !self.is_array {
+            return Ok(self.next == Next::ElementOrEnd);
+        }
+        let byte = parser.peek()?;
+        match (self.next, byte) {
+            (Next::ElementOrEnd | Next::CommaOrEnd, b']') => {
+                parser.advance();
+                Ok(false)
+            }
+            (Next::CommaOrEnd, b',') => {
+                parser.advance();
+                self.next = Next::Element;
+                parser.peek().map(|_| true)
+            }
+            (Next::CommaOrEnd, _) => Err(parser.malformed("`,` or the end of the list")),
+            (Next::Element | Next::ElementOrEnd, _) => Ok(true),
+        }
+    }
+
+    /// Says that the element was read.
+    #[inline]
+    pub(crate) fn took_element(&mut self) {
+        self.next = Next::CommaOrEnd;
+    }
+
+    /// False if the list is one object in place of an array of them.
+    pub(crate) fn is_array(&self) -> bool {
+        self.is_array
+    }
+}
+
+/// A member of the envelope.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Member {
+    Status,
+    Message,
+    List,
+    Other,
+}
+
+/// Reads a reply to its end and gives the elements of the member `list` to `elements`.
+///
+/// # Errors
+/// Everything but a whole JSON object in UTF-8 followed by nothing but blanks.
+pub(crate) fn read<R: BufRead>(
+    window: &mut Window<R>,
+    list: &str,
+    elements: &mut impl Elements,
+) -> Result<Envelope, Fault> {
+    open(window)?;
+    let mut envelope = Envelope::default();
+    let mut is_first = true;
+    loop {
+        let ends = |parser: &mut Parser<'_>| match parser.peek()? {
+            b'}' => Ok(true),
+            b',' if !is_first => Ok(false),
+            _ if is_first => Ok(false),
+            _ => Err(parser.malformed("`,` or the end of the object")),
+        };
+        if token(window, ends)? {
+            break;
+        }
+        let member = token(window, |parser| {
+            if !is_first {
+                parser.expect(b',', "`,`")?;
+            }
+            let name = parser.name()?;
+            Ok(match name.decode(&mut String::new()) {
+                Some("status") => Member::Status,
+                Some("message") => Member::Message,
+                Some(name) if name == list => Member::List,
+                _ => Member::Other,
+            })
+        })?;
+        is_first = false;
+        envelope.note(member);
+        match member {
+            Member::Status => envelope.status = Some(token(window, status)?),
+            Member::Message => envelope.message = token(window, message)?,
+            Member::List => read_list(window, list, elements, &envelope)?,
+            Member::Other => walk(window)?,
+        }
+        if elements.has_enough(&envelope) {
+            return Ok(envelope);
+        }
+    }
+    token(window, |parser| parser.expect(b'}', "the end of the object"))?;
+    envelope.is_whole = true;
+    end(window)?;
+    Ok(envelope)
+}
+
+impl Envelope {
+    fn note(&mut self, member: Member) {
+        if member != Member::Other {
+            self.duplicates += u64::from(std::mem::replace(&mut self.seen[member as usize], true));
+        }
+    }
+}
+
+/// Reads the reply's opening brace, or says what the reply is if it is no object.
+fn open<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
+    match window.fill() {
+        // A page in another encoding is a page before it is a fault of encoding.
+        Err(Fault::NotUtf8 { .. }) if !begins_as_object(window.excerpt()) => {
+            return Err(Fault::NotJson);
+        }
+        filled => filled?,
+    }
+    if window.text().starts_with('\u{feff}') {
+        window.consume('\u{feff}'.len_utf8());
+    }
+    if token(window, |parser| parser.peek())? == b'{' {
+        return token(window, |parser| parser.expect(b'{', "an object"));
+    }
+    Err(match walk(window).and_then(|()| end(window)) {
+        Ok(()) | Err(Fault::MoreThanOneValue { .. }) => Fault::NotAnObject,
+        Err(fault @ Fault::Download(_)) => fault,
+        // A number at the end of the reply has nothing after it that would end it.
+        Err(Fault::Cut { .. }) if is_number(window.text()) => Fault::NotAnObject,
+        Err(_) => Fault::NotJson,
+    })
+}
+
+fn begins_as_object(excerpt: &[u8]) -> bool {
+    let excerpt = excerpt.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(excerpt);
+    excerpt.trim_ascii_start().first() == Some(&b'{')
+}
+
+fn is_number(text: &str) -> bool {
+    let ended = format!("{text} ");
+    matches!(Parser::new(&ended).value(), Ok(Value::Number(number)) if number == text.trim())
+}
+
+/// Runs a parse that fits into the window, with more of the reply until it does.
+fn token<R: BufRead, T>(
+    window: &mut Window<R>,
+    mut parse: impl FnMut(&mut Parser<'_>) -> Result<T, Stop>,
+) -> Result<T, Fault> {
+    loop {
+        let mut parser = Parser::new(window.text());
+        match parse(&mut parser) {
+            Ok(value) => {
+                let read = parser.position();
+                window.consume(read);
+                return Ok(value);
+            }
+            Err(Stop::Short) => window.fill()?,
+            Err(stop) => return Err(fault(stop, window.position())),
+        }
+    }
+}
+
+/// Runs a parse that keeps its own place and reads on with more of the reply.
+fn resume<R: BufRead>(
+    window: &mut Window<R>,
+    mut parse: impl FnMut(&mut Parser<'_>) -> Result<(), Stop>,
+) -> Result<(), Fault> {
+    loop {
+        let mut parser = Parser::new(window.text());
+        let parsed = parse(&mut parser);
+        let (read, position) = (parser.position(), window.position());
+        window.consume(read);
+        match parsed {
+            Ok(()) => return Ok(()),
+            Err(Stop::Short) => window.fill()?,
+            Err(stop) => return Err(fault(stop, position)),
+        }
+    }
+}
+
+fn fault(stop: Stop, position: u64) -> Fault {
+    match stop {
+        Stop::Short => Fault::Cut { after: position },
+        Stop::Malformed { at, expected } => Fault::Malformed { at: position + at as u64, expected },
+        Stop::TooDeep => Fault::TooDeep { at: position },
+        Stop::Failed(error) => Fault::Failed(*error),
+    }
+}
+
+fn walk<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
+    let mut walk = Walk::new();
+    resume(window, |parser| {
+        while !walk.step(parser)? {}
+        Ok(())
+    })
+}
+
+fn read_list<R: BufRead>(
+    window: &mut Window<R>,
+    name: &str,
+    elements: &mut impl Elements,
+    envelope: &Envelope,
+) -> Result<(), Fault> {
+    let first = token(window, |parser| parser.peek())?;
+    elements.begin().map_err(|stop| fault(stop, window.position()))?;
+    match first {
+        b'n' => return walk(window),
+        b'[' | b'{' => {}
+        _ => {
+            walk(window)?;
+            return Err(Fault::Shape(format!("`{name}` is neither a list nor an object nor null")));
+        }
+    }
+    let mut list = List { next: Next::ElementOrEnd, is_array: first == b'[' };
+    if list.is_array {
+        token(window, |parser| parser.expect(b'[', "a list"))?;
+    }
+    resume(window, |parser| match elements.take(parser, &mut list) {
+        // Enough is enough wherever the window ends.
+        Err(Stop::Short) if elements.has_enough(envelope) => Ok(()),
+        taken => taken,
+    })
+}
+
+/// Proves that nothing but blanks follows.
+fn end<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
+    loop {
+        let at = window.text().bytes().position(|byte| !b" \n\r\t".contains(&byte));
+        if let Some(at) = at {
+            let at_reply = window.position() + at as u64;
+            window.consume(at);
+            return Err(match walk(window) {
+                Ok(()) | Err(Fault::TooDeep { .. } | Fault::Cut { .. }) => {
+                    Fault::MoreThanOneValue { at: at_reply }
+                }
+                Err(_) => Fault::Malformed { at: at_reply, expected: "the end of the reply" },
+            });
+        }
+        window.consume(window.text().len());
+        match window.fill() {
+            Ok(()) => {}
+            Err(Fault::Cut { .. }) => return Ok(()),
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+fn status(parser: &mut Parser<'_>) -> Result<Status, Stop> {
+    Ok(match parser.value()? {
+        Value::Number("1") | Value::Boolean(true) => Status::Success,
+        Value::Number("0") | Value::Boolean(false) => Status::Failure,
+        Value::Text(text) => match text.decode(&mut String::new()) {
+            Some("1") => Status::Success,
+            Some("0") => Status::Failure,
+            _ => Status::Unknown,
+        },
+        _ => Status::Unknown,
+    })
+}
+
+fn message(parser: &mut Parser<'_>) -> Result<String, Stop> {
+    let mut decoded = String::new();
+    let message = match parser.value()? {
+        Value::Null => "",
+        Value::Text(text) => text.decode(&mut decoded).unwrap_or(text.raw),
+        Value::Boolean(true) => "true",
+        Value::Boolean(false) => "false",
+        Value::Number(raw) | Value::Nested(raw) => raw,
+    };
+    Ok(message.chars().take(MOST_MESSAGE).collect())
+}
+
+/// Whether a message says that nothing was found, which some methods of the API call a failure:
+/// `Customers not found`, `No customers were found`, the same of records and results, in any case, and
+/// whatever follows.
+///
+/// `list` and `record` are what the method calls many and one of what it lists.
+pub(crate) fn says_not_found(message: &str, list: &str, record: &str) -> bool {
+    let message = message.to_lowercase();
+    let mut words = message.split_whitespace();
+    let mut next = || words.next().unwrap_or_default();
+    let names = [list, record, "records", "record", "results", "result"];
+    let is_name = |word: &str| names.iter().any(|name| name.eq_ignore_ascii_case(word));
+    let mut word = next();
+    let is_no = word == "no";
+    if is_no {
+        word = next();
+    }
+    if !is_name(word) {
+        return false;
+    }
+    word = next();
+    if word == "were" {
+        word = next();
+    }
+    if is_no {
+        return word.starts_with("found");
+    }
+    word == "not" && next().starts_with("found")
+}

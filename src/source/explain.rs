@@ -1,0 +1,201 @@
+//! What a reply that cannot be used means to the user, and whether to ask again.
+
+use std::io::Read;
+
+use serde_json::Value;
+
+use super::client::{Body, Client, Head};
+use super::envelope::{Envelope, Status, says_not_found};
+use super::failure::{Failure, Fault, carried};
+use crate::error::{Error, Kind, Result};
+use crate::log::Log;
+use crate::model::Stream;
+
+/// So much of an error reply is read to quote from.
+const MOST_READ: u64 = 64 * 1024;
+
+/// So many characters are searched for the token. It is at most 50 characters long, 150 encoded, so what
+/// is cut off at the end of [`MOST_READ`] or of a window's excerpt cannot reach into what is shown.
+const MOST_SEARCHED: usize = 512;
+
+/// So many characters are shown.
+const MOST_SHOWN: usize = 200;
+
+/// Explains the reply to one request.
+pub(crate) struct Explain<'a> {
+    client: &'a Client,
+    stream: &'static Stream,
+    head: &'a Head,
+}
+
+impl<'a> Explain<'a> {
+    /// For a reply with this head.
+    pub(crate) fn new(client: &'a Client, stream: &'static Stream, head: &'a Head) -> Self {
+        Self { client, stream, head }
+    }
+
+    /// The member of the reply that holds the records.
+    pub(crate) fn list(&self) -> &'static str {
+        self.stream.list
+    }
+
+    /// Gives the body of a reply that may hold a list, judged by its HTTP status.
+    pub(crate) fn accept_status(&self, body: Body) -> Result<Body, Failure> {
+        if (200..300).contains(&self.head.status) {
+            return Ok(body);
+        }
+        let mut text = Vec::new();
+        // What could be read before the connection broke is enough to quote from.
+        let _ = body.take(MOST_READ).read_to_end(&mut text);
+        Err(Failure { error: self.refusal(&text), retry_after: self.head.retry_after })
+    }
+
+    fn refusal(&self, body: &[u8]) -> Error {
+        let (host, method, status) = (self.client.host(), self.stream.method, self.head.status);
+        let message = envelope_message(body);
+        let said = match &message {
+            Some(message) => format!("it said “{}”", self.shown(message)),
+            None => self.quote(body),
+        };
+        let (kind, what, next) = match status {
+            401 | 403 => (
+                Kind::Auth,
+                "refused the token",
+                format!("Check `authentication_token`, and that it may call {method}."),
+            ),
+            300..=399 => (
+                Kind::Config,
+                "redirects elsewhere, which is not followed because the token would go with it",
+                "Set `base_url` to where the API is now.".to_owned(),
+            ),
+            404 => (
+                Kind::Config,
+                "does not know the address",
+                "Check `base_url`: it ends in /api for Komet Sales.".to_owned(),
+            ),
+            429 => (Kind::Transient, "asks for fewer requests", "Run again later.".to_owned()),
+            408 | 425 | 500..=599 => {
+                (Kind::Transient, "could not serve the request", "Run again later.".to_owned())
+            }
+            _ if message.is_some() => (
+                Kind::Auth,
+                "refused the request",
+                "Check `authentication_token` and the filters.".to_owned(),
+            ),
+            _ => (
+                Kind::Config,
+                "did not accept the request",
+                "Check `base_url` and the filters.".to_owned(),
+            ),
+        };
+        Error::new(kind, format!("{host} {what} ({method}, HTTP {status}; {said}). {next}"))
+    }
+
+    /// What is wrong with the body; `excerpt` is its beginning.
+    pub(crate) fn fault(&self, fault: Fault, excerpt: &[u8]) -> Failure {
+        let (host, method) = (self.client.host(), self.stream.method);
+        let reply = format!("The reply of {host} to {method}");
+        let report = "If it stays so, the API has changed: report it.";
+        let error = match fault {
+            Fault::Download(error) => return carried(error),
+            Fault::Failed(error) => error,
+            Fault::Cut { after: 0 } => Error::transient(format!(
+                "{reply} is empty (HTTP {}). Run again.",
+                self.head.status
+            )),
+            Fault::Cut { after } => Error::transient(format!(
+                "{reply} was cut: it ended after {after} bytes, before its JSON did. Run again."
+            )),
+            Fault::Malformed { at, expected } => Error::transient(format!(
+                "{reply} is corrupt: expected {expected} at byte {at}. Run again."
+            )),
+            Fault::NotJson => Error::transient(format!(
+                "{reply} is not JSON (HTTP {}; {}). Something else answers in place of the API: check `base_url`, or run again later.",
+                self.head.status,
+                self.quote(excerpt)
+            )),
+            Fault::NotAnObject => Error::data(format!(
+                "{reply} is JSON and not an object ({}). Check `base_url`. {report}",
+                self.quote(excerpt)
+            )),
+            Fault::MoreThanOneValue { at } => Error::data(format!(
+                "{reply} holds more than one JSON value: another begins at byte {at}. {report}"
+            )),
+            Fault::NotUtf8 { at } => Error::data(format!(
+                "{reply} is not UTF-8 at byte {at}. Correct the text in Komet Sales, or ask its support."
+            )),
+            Fault::TooDeep { at } => Error::data(format!(
+                "{reply} is nested deeper than 128 objects and arrays at byte {at}. {report}"
+            )),
+            Fault::TooLarge { at } => Error::data(format!(
+                "{reply} has a record of more than 64 MiB at byte {at}. Correct it in Komet Sales, or ask its support."
+            )),
+            Fault::Shape(what) => {
+                Error::data(format!("{reply} is not as documented: {what}. {report}"))
+            }
+        };
+        error.into()
+    }
+
+    /// Judges what the reply says of itself. `is_empty` says that no record came.
+    pub(crate) fn accept_envelope(
+        &self,
+        envelope: &Envelope,
+        is_empty: bool,
+        log: &dyn Log,
+    ) -> Result<()> {
+        let (host, stream) = (self.client.host(), self.stream);
+        let message = self.shown(&envelope.message);
+        match envelope.status {
+            Some(Status::Success) => Ok(()),
+            Some(Status::Failure)
+                if is_empty && says_not_found(&envelope.message, stream.list, stream.record) =>
+            {
+                log.info(&format!("Stream `{}`: {host} said “{message}”: no rows.", stream.name));
+                Ok(())
+            }
+            Some(Status::Failure) => Err(Error::auth(format!(
+                "{host} refused {}: it said “{message}”. Check `authentication_token`, that it may call {}, and the filters.",
+                stream.method, stream.method
+            ))),
+            Some(Status::Unknown) => Err(Error::data(format!(
+                "The reply of {host} to {} has a `status` that is neither 1 nor 0. If it stays so, the API has changed: report it.",
+                stream.method
+            ))),
+            None => Err(Error::data(format!(
+                "The reply of {host} to {} has no `status`, so it cannot be told from a failure. If it stays so, the API has changed: report it.",
+                stream.method
+            ))),
+        }
+    }
+
+    /// The media type and the beginning of a body, for a message.
+    fn quote(&self, body: &[u8]) -> String {
+        let content_type = match self.head.content_type.as_str() {
+            "" => "no content type",
+            content_type => content_type,
+        };
+        let excerpt = self.shown(&String::from_utf8_lossy(body));
+        let excerpt =
+            if excerpt.is_empty() { "empty".to_owned() } else { format!("“{excerpt}”") };
+        format!("{}; {excerpt}", self.shown(content_type))
+    }
+
+    /// The beginning of a text from outside, on one line, without the token.
+    fn shown(&self, text: &str) -> String {
+        let redacted: String = self.client.redact(text).chars().take(MOST_SEARCHED).collect();
+        let words: Vec<&str> = redacted
+            .split(|c: char| c.is_whitespace() || c.is_control())
+            .filter(|w| !w.is_empty())
+            .collect();
+        let line = words.join(" ");
+        let shown: String = line.chars().take(MOST_SHOWN).collect();
+        if shown.len() < line.len() { format!("{shown}…") } else { shown }
+    }
+}
+
+/// The `message` of an error reply that has the documented shape.
+fn envelope_message(body: &[u8]) -> Option<String> {
+    let envelope: Value = serde_json::from_slice(body).ok()?;
+    Some(envelope.as_object()?.get("message")?.as_str()?.to_owned())
+}

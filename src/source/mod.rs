@@ -1,0 +1,283 @@
+//! The API: one request for one list, received and proved whole before anything of it is shown.
+
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use chrono::Utc;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::log::Log;
+use crate::model::arrow::Selection;
+use crate::model::{Stream, Timestamp};
+use crate::plan::{Mode, Plan};
+use crate::receipt::{Receipt, Reject};
+use crate::state::{Checkpoint, State};
+
+mod client;
+mod columns;
+mod convert;
+mod decode;
+mod envelope;
+mod explain;
+mod failure;
+mod json;
+mod probe;
+mod rejects;
+mod retry;
+mod scratch;
+mod spool;
+mod tally;
+mod window;
+
+pub use scratch::Scratch;
+
+use client::{Client, Head};
+use decode::{Decoded, Decoder};
+use explain::Explain;
+use failure::Failure;
+use rejects::Rejects;
+use retry::{Next, Retry};
+use window::Window;
+
+/// How long a check may take as a whole.
+const CHECK_WINDOW: Duration = Duration::from_secs(30);
+
+/// The API, as one configuration reaches it.
+pub struct Source<'a> {
+    config: &'a Config,
+    client: Client,
+    scratch: Scratch,
+    log: &'a dyn Log,
+}
+
+/// A reply that was received whole and said success. Batches come out of it alone.
+pub struct Accepted {
+    /// What it held.
+    pub receipt: Receipt,
+    /// Its rows.
+    pub batches: Batches,
+    rejects: Rejects,
+}
+
+/// The rows of an accepted reply, and the checkpoint behind the last of them.
+pub struct Batches {
+    spooled: spool::Spooled,
+    promised: u64,
+    handed_on: u64,
+    stream: &'static Stream,
+    state: State,
+}
+
+/// A reply that has been decoded and not yet believed.
+struct Attempt<'a> {
+    decoded: Decoded<'a>,
+    now: Timestamp,
+    extracted_at: Timestamp,
+    bytes: u64,
+}
+
+impl<'a> Source<'a> {
+    /// The API of a configuration. Nothing is sent yet.
+    pub fn new(config: &'a Config, scratch: Scratch, log: &'a dyn Log) -> Self {
+        Self { config, client: Client::new(config), scratch, log }
+    }
+
+    /// Asks the API whether it would serve the stream, with a filter that can match nothing.
+    ///
+    /// # Errors
+    /// `Auth` if the token is refused, `Config` if the address is wrong, `Transient` if there was no
+    /// answer within 30 seconds, `Data` if the answer is not the documented shape.
+    pub fn check(&self, stream: &'static Stream) -> Result<()> {
+        let selection = Selection::of(stream, |_| false);
+        let request =
+            crate::plan::Request { stream, selection, mode: Mode::FullRefresh, state: None };
+        let mut plan = Plan::new(self.config, request);
+        plan.query.retain(|(parameter, _)| *parameter != "updateAsOf");
+        plan.query.push(("updateAsOf", probe::NEVER.to_owned()));
+        let window = CHECK_WINDOW.min(self.config.retry_window);
+        self.patiently(stream, window, Some(CHECK_WINDOW), |timeout| {
+            let (head, body) = self.client.send(stream.method, &plan.query, timeout)?;
+            probe::judge(body, &self.explain(stream, &head), self.log)
+        })?;
+        Ok(())
+    }
+
+    /// Receives the reply to a plan and proves it: it ended, and it said success.
+    ///
+    /// # Errors
+    /// Of every kind; nothing of the reply is shown then.
+    pub fn receive(&self, plan: &Plan) -> Result<Accepted> {
+        let started = Instant::now();
+        let (attempt, requests) =
+            self.patiently(plan.stream, self.config.retry_window, None, |timeout| {
+                self.attempt(plan, timeout)
+            })?;
+        let Attempt { decoded, now, extracted_at, bytes } = attempt;
+        let Decoded { spool, tally, rejects } = decoded;
+        let mut warnings = tally.warnings(plan);
+        if spool.has_no_folder {
+            warnings.push("No temporary folder can be written, so the whole reply is kept in memory. Set TMPDIR to a folder that can be.".into());
+        }
+        if let Some(cursor) = plan.cursor.filter(|cursor| *cursor > now) {
+            warnings.push(format!(
+                "The state of stream `{}` is from the future ({cursor}). It is kept, so nothing is read that changed before it. Reset the stream if that is not meant.",
+                plan.stream.name
+            ));
+        }
+        let mut notes = Vec::new();
+        if tally.left_out > 0 {
+            notes.push(format!(
+                "Stream `{}`: {} records were last updated before {} and are left out.",
+                plan.stream.name,
+                tally.left_out,
+                plan.bound.map(|bound| bound.to_string()).unwrap_or_default()
+            ));
+        }
+        let state =
+            State { cursor: tally.cursor.max(plan.cursor), scope: Some(plan.scope.clone()) };
+        let receipt = Receipt {
+            stream: plan.stream,
+            rows: tally.rows,
+            left_out: tally.left_out,
+            rejected: rejects.count(),
+            extracted_at,
+            bytes,
+            elapsed: started.elapsed(),
+            requests,
+            warnings,
+            notes,
+        };
+        let batches = Batches {
+            spooled: spool.finish()?,
+            promised: tally.rows,
+            handed_on: 0,
+            stream: plan.stream,
+            state,
+        };
+        Ok(Accepted { receipt, batches, rejects })
+    }
+
+    fn attempt<'s>(&'s self, plan: &'s Plan, timeout: Duration) -> Result<Attempt<'s>, Failure> {
+        let extracted_at = Timestamp::from(Utc::now());
+        let (head, body) = self.client.send(plan.stream.method, &plan.query, timeout)?;
+        let explain = self.explain(plan.stream, &head);
+        let body = explain.accept_status(body)?;
+        let now = head.date.unwrap_or_else(|| Timestamp::from(Utc::now()));
+        let mut decoder = Decoder::new(plan, self.config, now, &self.scratch, spool::IN_MEMORY);
+        let mut window = Window::new(body);
+        let read = envelope::read(&mut window, plan.stream.list, &mut decoder);
+        let envelope = read.map_err(|fault| explain.fault(fault, window.excerpt()))?;
+        let mut decoded = decoder.finish()?;
+        let elements = decoded.tally.rows + decoded.tally.left_out + decoded.rejects.count();
+        explain.accept_envelope(&envelope, elements == 0, self.log)?;
+        decoded.tally.duplicates += envelope.duplicates;
+        Ok(Attempt { decoded, now, extracted_at, bytes: window.position() })
+    }
+
+    fn explain<'e>(&'e self, stream: &'static Stream, head: &'e Head) -> Explain<'e> {
+        Explain::new(&self.client, stream, head)
+    }
+
+    /// Tries until it works, would never work, or the window is spent. Also says how many tries it took.
+    /// `deadline` bounds everything together, the last try included.
+    fn patiently<T>(
+        &self,
+        stream: &Stream,
+        window: Duration,
+        deadline: Option<Duration>,
+        mut attempt: impl FnMut(Duration) -> Result<T, Failure>,
+    ) -> Result<(T, u32)> {
+        let started = Instant::now();
+        let mut retry = Retry::new(window);
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_sub(started.elapsed()));
+            let timeout = left.unwrap_or(Duration::MAX).min(self.config.request_timeout);
+            let failure = match attempt(timeout) {
+                Ok(value) => return Ok((value, retry.tries() + 1)),
+                Err(failure) => failure,
+            };
+            match retry.next(&failure, started.elapsed(), fastrand::f64()) {
+                Next::Wait(pause) => {
+                    self.log.warn(&format!(
+                        "{} of `{}` failed and is sent again in {:.1} s: {}",
+                        ordinal(retry.tries()),
+                        stream.method,
+                        pause.as_secs_f64(),
+                        failure.error
+                    ));
+                    std::thread::sleep(pause);
+                }
+                Next::Never => return Err(failure.error),
+                Next::Spent => return Err(spent(failure.error, retry.tries(), window)),
+                Next::TooLong(asked) => return Err(too_long(&failure.error, asked, window)),
+            }
+        }
+    }
+}
+
+fn ordinal(tries: u32) -> String {
+    format!("Request {tries}")
+}
+
+fn spent(error: Error, tries: u32, window: Duration) -> Error {
+    if tries == 1 {
+        return error;
+    }
+    Error::new(
+        error.kind(),
+        format!("{error} (Sent {tries} times within the retry window of {} s.)", window.as_secs()),
+    )
+}
+
+fn too_long(error: &Error, asked: Duration, window: Duration) -> Error {
+    let seconds = i64::try_from(asked.as_secs()).unwrap_or(i64::MAX);
+    let then = chrono::TimeDelta::try_seconds(seconds)
+        .and_then(|pause| Utc::now().checked_add_signed(pause))
+        .map(|then| format!(", at {}", then.format("%Y-%m-%dT%H:%M:%SZ")))
+        .unwrap_or_default();
+    Error::new(
+        error.kind(),
+        format!(
+            "{error} It asks to come back in {} s{then}, which is after the retry window of {} s: run again then.",
+            asked.as_secs(),
+            window.as_secs()
+        ),
+    )
+}
+
+impl Accepted {
+    /// Shows where the first so many rejected records stood, and why.
+    ///
+    /// # Errors
+    /// `System` if they cannot be read back.
+    pub fn first_rejects(&mut self, most: u64, show: impl FnMut(Reject)) -> Result<()> {
+        self.rejects.first(most, show)
+    }
+}
+
+impl Batches {
+    /// The next batch, or `None` after the last.
+    ///
+    /// # Errors
+    /// `System` if the spool cannot be read.
+    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let batch = self.spooled.next().transpose()?;
+        self.handed_on += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+        Ok(batch)
+    }
+
+    /// The checkpoint behind the last row.
+    ///
+    /// # Errors
+    /// `System` if not every row of the reply was handed on: the temporary file lost some.
+    pub fn finish(self) -> Result<Checkpoint> {
+        if self.handed_on != self.promised {
+            return Err(Error::system(format!(
+                "{} of {} rows came back from the temporary file, so the rest are lost. Check that disk, and run again: no state is saved.",
+                self.handed_on, self.promised
+            )));
+        }
+        Ok(Checkpoint::proven(self.stream, self.state, self.promised))
+    }
+}

@@ -1,0 +1,121 @@
+//! When to send a request again, and when to give up.
+
+use std::time::Duration;
+
+use super::failure::Failure;
+
+/// The first pause, before jitter.
+const FIRST: Duration = Duration::from_millis(500);
+
+/// The longest pause, before jitter.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The tries of one request inside one window of time, which runs from the first try.
+#[derive(Debug)]
+pub(crate) struct Retry {
+    window: Duration,
+    tries: u32,
+}
+
+/// What to do after a failure.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Next {
+    /// Try again after a pause.
+    Wait(Duration),
+    /// It would be the same again.
+    Never,
+    /// The window is spent.
+    Spent,
+    /// The server asked for a longer pause than the window has left.
+    TooLong(Duration),
+}
+
+impl Retry {
+    /// No try yet.
+    pub(crate) fn new(window: Duration) -> Self {
+        Self { window, tries: 0 }
+    }
+
+    /// What to do after the next failure, so long after the first try began. `random` is from 0 to 1.
+    pub(crate) fn next(&mut self, failure: &Failure, elapsed: Duration, random: f64) -> Next {
+        self.tries += 1;
+        if !failure.is_transient() {
+            return Next::Never;
+        }
+        let left = self.window.saturating_sub(elapsed);
+        if let Some(asked) = failure.retry_after {
+            return if asked > left { Next::TooLong(asked) } else { Next::Wait(asked) };
+        }
+        let pause = FIRST.saturating_mul(1 << (self.tries - 1).min(16)).min(LONGEST);
+        let pause = pause.mul_f64(0.75 + random / 2.0);
+        if pause > left { Next::Spent } else { Next::Wait(pause) }
+    }
+
+    /// How many tries have failed.
+    pub(crate) fn tries(&self) -> u32 {
+        self.tries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn failure(retry_after: Option<u64>) -> Failure {
+        Failure {
+            error: Error::transient("busy"),
+            retry_after: retry_after.map(Duration::from_secs),
+        }
+    }
+
+    fn seconds(next: Next) -> f64 {
+        let Next::Wait(pause) = next else { panic!("{next:?}") };
+        pause.as_secs_f64()
+    }
+
+    #[test]
+    fn pauses_double_from_half_a_second_to_half_a_minute() {
+        let mut retry = Retry::new(Duration::from_secs(600));
+        let pauses: Vec<f64> =
+            (0..8).map(|_| seconds(retry.next(&failure(None), Duration::ZERO, 0.5))).collect();
+        assert_eq!(pauses, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]);
+        assert_eq!(retry.tries(), 8);
+    }
+
+    #[test]
+    fn jitter_takes_or_adds_a_quarter() {
+        let window = Duration::from_secs(600);
+        let least = seconds(Retry::new(window).next(&failure(None), Duration::ZERO, 0.0));
+        let most = seconds(Retry::new(window).next(&failure(None), Duration::ZERO, 1.0));
+        assert_eq!((least, most), (0.375, 0.625));
+    }
+
+    #[test]
+    fn no_try_starts_after_the_window() {
+        let mut retry = Retry::new(Duration::from_secs(10));
+        let late = Duration::from_millis(9_800);
+        assert_eq!(retry.next(&failure(None), late, 0.5), Next::Spent);
+        assert_eq!(
+            Retry::new(Duration::ZERO).next(&failure(None), Duration::ZERO, 0.0),
+            Next::Spent
+        );
+    }
+
+    #[test]
+    fn the_server_may_ask_for_a_pause_inside_the_window_only() {
+        let mut retry = Retry::new(Duration::from_secs(10));
+        assert_eq!(seconds(retry.next(&failure(Some(7)), Duration::from_secs(3), 0.5)), 7.0);
+        let asked = retry.next(&failure(Some(8)), Duration::from_secs(3), 0.5);
+        assert_eq!(asked, Next::TooLong(Duration::from_secs(8)));
+        let absurd = retry.next(&failure(Some(u64::MAX)), Duration::ZERO, 0.5);
+        assert_eq!(absurd, Next::TooLong(Duration::from_secs(u64::MAX)));
+    }
+
+    #[test]
+    fn what_would_be_the_same_again_is_not_tried_again() {
+        let mut retry = Retry::new(Duration::from_secs(10));
+        let refused = Error::auth("no").into();
+        assert_eq!(retry.next(&refused, Duration::ZERO, 0.5), Next::Never);
+    }
+}

@@ -1,0 +1,195 @@
+//! Batches between a reply and its proof: in memory first, then in one temporary file.
+
+use std::fs::File;
+use std::io::{BufWriter, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use arrow_array::RecordBatch;
+use arrow_ipc::reader::StreamReader;
+use arrow_ipc::writer::StreamWriter;
+
+use super::scratch::{Scratch, full};
+use crate::error::{Error, Result};
+
+/// Bytes of batches kept in memory. A list of about 75,000 customers needs no file.
+pub(crate) const IN_MEMORY: usize = 8 * 1024 * 1024;
+
+/// Batches that are read ahead of whoever takes them.
+const AHEAD: usize = 2;
+
+/// Bytes that are gathered before the file is written to.
+const WRITE_BUFFER: usize = 256 * 1024;
+
+/// Takes batches until the reply is proved.
+pub(crate) struct Spool<'a> {
+    scratch: &'a Scratch,
+    memory: Vec<RecordBatch>,
+    held: usize,
+    most: usize,
+    file: Option<Spilled<'a>>,
+    /// Set if there is more than memory should hold and nowhere to put it.
+    pub(crate) has_no_folder: bool,
+}
+
+/// An uncompressed Arrow IPC stream in a temporary file.
+struct Spilled<'a> {
+    folder: &'a Path,
+    writer: StreamWriter<BufWriter<File>>,
+}
+
+impl<'a> Spool<'a> {
+    /// An empty spool that keeps so many bytes in memory.
+    pub(crate) fn new(scratch: &'a Scratch, most: usize) -> Self {
+        Self { scratch, memory: Vec::new(), held: 0, most, file: None, has_no_folder: false }
+    }
+
+    /// Takes a batch.
+    ///
+    /// # Errors
+    /// `System` if the temporary file cannot be written.
+    pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        self.held += batch.get_array_memory_size();
+        if self.file.is_none() && self.held > self.most && !self.has_no_folder {
+            self.file = self.spill(&batch)?;
+            self.has_no_folder = self.file.is_none();
+        }
+        match &mut self.file {
+            Some(Spilled { folder, writer }) => {
+                writer.write(&batch).map_err(|error| full(folder, error))
+            }
+            None => {
+                self.memory.push(batch);
+                Ok(())
+            }
+        }
+    }
+
+    fn spill(&self, batch: &RecordBatch) -> Result<Option<Spilled<'a>>> {
+        let Some((file, folder)) = self.scratch.file() else { return Ok(None) };
+        let file = BufWriter::with_capacity(WRITE_BUFFER, file);
+        let writer =
+            StreamWriter::try_new(file, batch.schema_ref()).map_err(|error| full(folder, error))?;
+        Ok(Some(Spilled { folder, writer }))
+    }
+
+    /// Everything that was taken, to be read once from the beginning.
+    ///
+    /// # Errors
+    /// `System` if the temporary file cannot be written or read.
+    pub(crate) fn finish(self) -> Result<Spooled> {
+        let Some(Spilled { folder, writer }) = self.file else {
+            return Ok(Spooled { memory: self.memory.into_iter(), file: None });
+        };
+        let mut writer = writer;
+        writer.finish().map_err(|error| full(folder, error))?;
+        let mut buffered = writer.into_inner().map_err(|error| full(folder, error))?;
+        buffered.flush().map_err(|error| full(folder, error))?;
+        let mut file = buffered.into_inner().map_err(|error| full(folder, error.into_error()))?;
+        file.rewind().map_err(|error| full(folder, error))?;
+        let file = read_ahead(file, folder.to_owned())?;
+        Ok(Spooled { memory: self.memory.into_iter(), file: Some(file) })
+    }
+}
+
+/// Reads the file in a thread of its own, a few batches ahead. The thread ends with the file, or when
+/// nobody takes its batches any more.
+fn read_ahead(file: File, folder: PathBuf) -> Result<Receiver<Result<RecordBatch>>> {
+    let unreadable = |folder: &Path| {
+        format!(
+            "The temporary file in {} could not be read back. Check that disk, and run again.",
+            folder.display()
+        )
+    };
+    let reader = StreamReader::try_new(file, None)
+        .map_err(|error| Error::system(unreadable(&folder)).caused_by(error))?;
+    let (sender, receiver) = sync_channel(AHEAD);
+    let read = move || {
+        for batch in reader {
+            let batch = batch.map_err(|error| Error::system(unreadable(&folder)).caused_by(error));
+            if sender.send(batch).is_err() {
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new().name("spool".into()).spawn(read).map_err(|error| {
+        Error::system(format!("A thread could not be started: {error}. Run again."))
+            .caused_by(error)
+    })?;
+    Ok(receiver)
+}
+
+/// The batches of a spool, in the order in which they came.
+#[derive(Debug)]
+pub(crate) struct Spooled {
+    memory: std::vec::IntoIter<RecordBatch>,
+    file: Option<Receiver<Result<RecordBatch>>>,
+}
+
+impl Iterator for Spooled {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let in_file = || self.file.as_ref()?.recv().ok();
+        self.memory.next().map(Ok).or_else(in_file)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Int64Array, StringArray};
+
+    use super::*;
+
+    fn batch(number: i64) -> RecordBatch {
+        let ids: ArrayRef =
+            Arc::new(Int64Array::from_iter_values(number * 100..number * 100 + 100));
+        let names: ArrayRef = Arc::new(StringArray::from_iter(
+            (0..100).map(|row| (row % 7 != 0).then(|| format!("n{row}"))),
+        ));
+        RecordBatch::try_from_iter_with_nullable([("id", ids, false), ("name", names, true)])
+            .unwrap()
+    }
+
+    fn round_trip(scratch: &Scratch, most: usize) -> (Vec<RecordBatch>, bool, bool) {
+        let mut spool = Spool::new(scratch, most);
+        for number in 0..20 {
+            spool.push(batch(number)).unwrap();
+        }
+        let (has_file, has_no_folder) = (spool.file.is_some(), spool.has_no_folder);
+        let batches = spool.finish().unwrap().collect::<Result<_>>().unwrap();
+        (batches, has_file, has_no_folder)
+    }
+
+    #[test]
+    fn batches_come_out_as_they_went_in_whether_or_not_there_is_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = Scratch::new(vec![folder.path().to_owned()]);
+        let expected: Vec<_> = (0..20).map(batch).collect();
+        for (most, has_file) in [(0, true), (10_000, true), (usize::MAX, false)] {
+            assert_eq!(round_trip(&scratch, most), (expected.clone(), has_file, false));
+        }
+    }
+
+    #[test]
+    fn without_a_folder_everything_stays_in_memory_and_that_is_known() {
+        let scratch = Scratch::new(vec!["/nonexistent".into()]);
+        let expected: Vec<_> = (0..20).map(batch).collect();
+        assert_eq!(round_trip(&scratch, 0), (expected, false, true));
+    }
+
+    #[test]
+    fn a_spool_that_is_dropped_half_read_ends_its_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let scratch = Scratch::new(vec![folder.path().to_owned()]);
+        let mut spool = Spool::new(&scratch, 0);
+        for number in 0..20 {
+            spool.push(batch(number)).unwrap();
+        }
+        let mut spooled = spool.finish().unwrap();
+        assert!(spooled.next().unwrap().is_ok());
+        drop(spooled);
+    }
+}

@@ -1,0 +1,86 @@
+//! One stream from the API to a sink: the whole product in a page.
+
+use crate::error::{Error, Result};
+use crate::log::Log;
+use crate::plan::Plan;
+use crate::receipt::{Receipt, Reject};
+use crate::sink::{Sink, Writer};
+use crate::source::{Accepted, Source};
+
+/// Reads a stream into a sink. The reply is received whole and proved before the sink sees a row of it,
+/// and the state follows the last row.
+///
+/// More than `max_rejects` records without a valid key fail the read at its end, after every good one.
+///
+/// # Errors
+/// Of every kind. The sink has been told, and no state was saved.
+pub fn run<S: Sink>(
+    source: &Source<'_>,
+    plan: &Plan,
+    sink: &mut S,
+    max_rejects: u64,
+    log: &dyn Log,
+) -> Result<Receipt> {
+    let read = read(source, plan, sink, max_rejects, log);
+    if let Err(error) = &read
+        && !error.is_quiet()
+    {
+        sink.fail(plan.stream.name, error)?;
+    }
+    read
+}
+
+fn read<S: Sink>(
+    source: &Source<'_>,
+    plan: &Plan,
+    sink: &mut S,
+    max_rejects: u64,
+    log: &dyn Log,
+) -> Result<Receipt> {
+    let mut writer = sink.open(plan)?;
+    plan.warnings.iter().for_each(|warning| log.warn(warning));
+
+    let mut accepted = source.receive(plan)?;
+    tell(&mut accepted, max_rejects, log)?;
+    let too_many = too_many_rejects(&mut accepted, max_rejects)?;
+
+    let Accepted { receipt, mut batches, .. } = accepted;
+    writer.begin(&receipt)?;
+    while let Some(batch) = batches.next_batch()? {
+        writer.write(&batch)?;
+    }
+    let checkpoint = batches.finish()?;
+    match too_many {
+        Some(error) => Err(error),
+        None => writer.commit(checkpoint).map(|()| receipt),
+    }
+}
+
+/// Says what there is to say of a reply before its rows go on their way.
+fn tell(accepted: &mut Accepted, max_rejects: u64, log: &dyn Log) -> Result<()> {
+    let Receipt { stream, rows, bytes, elapsed, .. } = &accepted.receipt;
+    log.info(&format!(
+        "Stream `{}`: received {rows} rows in {bytes} bytes within {:.3} s.",
+        stream.name,
+        elapsed.as_secs_f64()
+    ));
+    accepted.receipt.notes.iter().for_each(|note| log.info(note));
+    accepted.receipt.warnings.iter().for_each(|warning| log.warn(warning));
+    let name = stream.name;
+    accepted.first_rejects(max_rejects, |Reject { path, reason }| {
+        log.warn(&format!("Stream `{name}`: a record is rejected for {path}: {reason}."));
+    })
+}
+
+fn too_many_rejects(accepted: &mut Accepted, max_rejects: u64) -> Result<Option<Error>> {
+    let Receipt { stream, rejected, .. } = accepted.receipt;
+    if rejected <= max_rejects {
+        return Ok(None);
+    }
+    let mut first = String::new();
+    accepted.first_rejects(1, |Reject { path, reason }| first = format!("{path}: {reason}"))?;
+    Ok(Some(Error::data(format!(
+        "Stream `{}`: {rejected} records were rejected, and `max_rejects` allows {max_rejects}. The first is at {first}. Every good record was read, and no state is saved: correct them in Komet Sales, or raise `max_rejects` to pass over them.",
+        stream.name
+    ))))
+}
