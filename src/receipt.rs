@@ -25,8 +25,6 @@ pub struct Receipt {
     pub requests: u32,
     /// What the user should look at, ready to be shown.
     pub warnings: Vec<String>,
-    /// What the user may like to know, ready to be shown.
-    pub notes: Vec<String>,
 }
 
 /// A record that was rejected, without its content.

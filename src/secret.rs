@@ -53,7 +53,7 @@ impl Token {
         let json = serde_json::Value::from(token).to_string();
         let json = json.trim_matches('"').to_owned();
         let every_byte: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let mut forms = vec![
+        let mut forms = [
             every_byte.to_lowercase(),
             every_byte,
             percent.to_lowercase(),

@@ -58,13 +58,12 @@ fn read<S: Sink>(
 
 /// Says what there is to say of a reply before its rows go on their way.
 fn tell(accepted: &mut Accepted, max_rejects: u64, log: &dyn Log) -> Result<()> {
-    let Receipt { stream, rows, bytes, elapsed, .. } = &accepted.receipt;
+    let Receipt { stream, rows, left_out, bytes, elapsed, .. } = &accepted.receipt;
     log.info(&format!(
-        "Stream `{}`: received {rows} rows in {bytes} bytes within {:.3} s.",
+        "Stream `{}`: received {bytes} bytes within {:.3} s: {rows} rows to emit, {left_out} left out as older than asked for.",
         stream.name,
         elapsed.as_secs_f64()
     ));
-    accepted.receipt.notes.iter().for_each(|note| log.info(note));
     accepted.receipt.warnings.iter().for_each(|warning| log.warn(warning));
     let name = stream.name;
     accepted.first_rejects(max_rejects, |Reject { path, reason }| {

@@ -170,10 +170,8 @@ impl Zone {
             if digits == 0 {
                 return None;
             }
-            for position in 0..6 {
-                let digit = if position < digits { fraction[position] - b'0' } else { 0 };
-                micros = micros * 10 + i64::from(digit);
-            }
+            let padded = fraction[..digits].iter().chain(std::iter::repeat(&b'0')).take(6);
+            micros = padded.fold(0, |micros, digit| micros * 10 + i64::from(digit - b'0'));
             rest = &fraction[digits..];
         }
         let local = local + micros;
@@ -248,16 +246,18 @@ fn local_micros(text: &[u8; 19]) -> Option<i64> {
     if !punctuation {
         return None;
     }
-    // A byte that is no digit gives a value of ten or more, which is looked for once at the end.
-    let digit = |position: usize| u32::from(text[position].wrapping_sub(b'0'));
-    let two = |position: usize| digit(position) * 10 + digit(position + 1);
-    let worst = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18].map(digit);
-    if worst.iter().fold(false, |bad, &digit| bad | (digit > 9)) {
-        return None;
-    }
+    // A byte that is no digit gives more than nine, and marks the whole as wrong.
+    let mut worst = 0;
+    let mut two = |position: usize| {
+        let tens = text[position].wrapping_sub(b'0');
+        let ones = text[position + 1].wrapping_sub(b'0');
+        worst = worst.max(tens).max(ones);
+        u32::from(tens) * 10 + u32::from(ones)
+    };
     let (year, month, day) = (two(0) * 100 + two(2), two(5), two(8));
     let (hour, minute, second) = (two(11), two(14), two(17));
-    let valid = (1..=12).contains(&month)
+    let valid = worst <= 9
+        && (1..=12).contains(&month)
         && day >= 1
         && day <= days_in_month(year, month)
         && hour < 24

@@ -19,7 +19,8 @@ use crate::model::stream::EXTRA;
 
 /// The columns of a batch, ready to be written row by row.
 pub struct Rows<'a> {
-    columns: Vec<(Vec<u8>, Column<'a>)>,
+    /// For each column how it begins, what stands for it where it is null, and its values.
+    columns: Vec<(String, String, Column<'a>)>,
     nulled: &'a UInt64Array,
 }
 
@@ -57,7 +58,9 @@ impl<'a> Rows<'a> {
                 other => return Err(unexpected(field.name(), other)),
             };
             let separator = if columns.is_empty() { '{' } else { ',' };
-            columns.push((format!("{separator}\"{}\":", field.name()).into_bytes(), column));
+            let quote = if matches!(column, Column::Text(_)) { "\"" } else { "" };
+            let name = format!("{separator}\"{}\":", field.name());
+            columns.push((name.clone() + quote, name + "null", column));
         }
         let nulled = nulled.ok_or_else(|| unexpected(NULLED, &DataType::Null))?;
         Ok(Self { columns, nulled })
@@ -72,21 +75,30 @@ impl<'a> Rows<'a> {
     /// Adds a row as one JSON object.
     #[inline]
     pub fn write(&self, row: usize, line: &mut Vec<u8>) {
-        for (name, column) in &self.columns {
-            line.extend_from_slice(name);
+        for (name, null, column) in &self.columns {
+            let name = name.as_bytes();
             match column {
-                Column::Text(array) if array.is_valid(row) => text(array.value(row), line),
+                Column::Text(array) if array.is_valid(row) => {
+                    line.extend_from_slice(name);
+                    text(array.value(row), line);
+                }
                 Column::Json(array) if array.is_valid(row) => {
+                    line.extend_from_slice(name);
                     line.extend_from_slice(array.value(row).as_bytes());
                 }
-                Column::Integer(array) if array.is_valid(row) => integer(array.value(row), line),
+                Column::Integer(array) if array.is_valid(row) => {
+                    line.extend_from_slice(name);
+                    integer(array.value(row), line);
+                }
                 Column::Boolean(array) if array.is_valid(row) => {
+                    line.extend_from_slice(name);
                     line.extend_from_slice(if array.value(row) { b"true" } else { b"false" });
                 }
                 Column::Timestamp(array) if array.is_valid(row) => {
-                    timestamp(array.value(row), line)
+                    line.extend_from_slice(name);
+                    timestamp(array.value(row), line);
                 }
-                _ => line.extend_from_slice(b"null"),
+                _ => line.extend_from_slice(null.as_bytes()),
             }
         }
         line.push(b'}');
@@ -99,9 +111,9 @@ fn unexpected(name: &str, kind: &DataType) -> Error {
     ))
 }
 
+/// A text and its closing quote.
 #[inline]
 fn text(text: &str, line: &mut Vec<u8>) {
-    line.push(b'"');
     let mut rest = text.as_bytes();
     loop {
         let (plain, special) = rest.split_at(plain_prefix(rest));
@@ -155,17 +167,20 @@ fn timestamp(micros: i64, line: &mut Vec<u8>) {
     let [hour1, hour2] = two(civil.hour);
     let [minute1, minute2] = two(civil.minute);
     let [second1, second2] = two(civil.second);
-    line.extend_from_slice(&[
+    let whole = [
         b'"', year1, year2, year3, year4, b'-', month1, month2, b'-', day1, day2, b'T', hour1,
-        hour2, b':', minute1, minute2, b':', second1, second2,
-    ]);
-    if civil.micros != 0 {
-        let [micros1, micros2] = two(civil.micros / 10_000);
-        let [micros3, micros4] = two(civil.micros / 100 % 100);
-        let [micros5, micros6] = two(civil.micros % 100);
-        line.extend_from_slice(&[b'.', micros1, micros2, micros3, micros4, micros5, micros6]);
+        hour2, b':', minute1, minute2, b':', second1, second2, b'Z', b'"',
+    ];
+    if civil.micros == 0 {
+        line.extend_from_slice(&whole);
+        return;
     }
-    line.extend_from_slice(b"Z\"");
+    let [micros1, micros2] = two(civil.micros / 10_000);
+    let [micros3, micros4] = two(civil.micros / 100 % 100);
+    let [micros5, micros6] = two(civil.micros % 100);
+    line.extend_from_slice(&whole[..20]);
+    line.extend_from_slice(&[b'.', micros1, micros2, micros3, micros4, micros5, micros6]);
+    line.extend_from_slice(&whole[20..]);
 }
 
 #[cfg(test)]

@@ -76,11 +76,6 @@ impl Client {
         self.base.host_str().unwrap_or_default()
     }
 
-    /// A text without the token.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        self.token.redact(text)
-    }
-
     /// Sends a request for `method` (`customer.list`) and waits for the reply's head. The whole request,
     /// its body included, may take as long as `timeout`. The body is received in a thread of its own,
     /// which ends with it, or soon after nobody reads it any more.

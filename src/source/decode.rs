@@ -23,6 +23,7 @@ pub(crate) struct Decoder<'a> {
     scratch: &'a Scratch,
     in_memory: usize,
     columns: Columns,
+    order: Order,
     /// What has been decoded.
     pub(crate) decoded: Decoded<'a>,
     position: u64,
@@ -51,6 +52,60 @@ struct Members<'w> {
     unknown: Vec<(&'w str, &'w str)>,
 }
 
+/// Which field came after which, the last time. Records have their members in one order, though some
+/// may be absent, so a guess is nearly always right, and a name that was guessed need not be parsed.
+struct Order {
+    /// By position among the declared fields; the one after the last is for the first member.
+    next: Vec<usize>,
+    /// How a member of each declared field begins: `"id":`.
+    beginnings: Vec<String>,
+}
+
+impl Order {
+    fn new(stream: &Stream) -> Self {
+        let beginnings = stream.fields.iter().map(|field| format!("\"{}\":", field.name)).collect();
+        Self { next: vec![0; stream.fields.len() + 1], beginnings }
+    }
+
+    /// Reads the name that comes after the field `previous`, with its colon.
+    #[inline]
+    fn name<'w>(
+        &mut self,
+        parser: &mut Parser<'w>,
+        stream: &Stream,
+        previous: usize,
+    ) -> Result<Name<'w>, Stop> {
+        let guess = self.next[previous];
+        parser.peek()?;
+        if parser.skip(&self.beginnings[guess]) {
+            return Ok(Name::Declared(guess));
+        }
+        let name = parser.name()?;
+        Ok(match search(stream, name) {
+            Some(found) => {
+                self.next[previous] = found;
+                Name::Declared(found)
+            }
+            None => Name::Unknown(name.raw),
+        })
+    }
+}
+
+/// What a member is called.
+enum Name<'w> {
+    /// A declared field, by its position.
+    Declared(usize),
+    /// Something else, as it is written.
+    Unknown(&'w str),
+}
+
+#[cold]
+fn search(stream: &Stream, name: Text<'_>) -> Option<usize> {
+    let mut buffer = String::new();
+    let name = name.decode(&mut buffer)?;
+    stream.fields.iter().position(|field| field.name == name)
+}
+
 impl<'a> Decoder<'a> {
     /// A decoder for the reply to a plan, which the server sent at `now`. `in_memory` is for the spool.
     pub(crate) fn new(
@@ -67,6 +122,7 @@ impl<'a> Decoder<'a> {
             scratch,
             in_memory,
             columns: Columns::new(plan.stream, &plan.selection),
+            order: Order::new(plan.stream),
             decoded: Decoded::new(plan.stream, scratch, in_memory),
             position: 0,
             text: String::new(),
@@ -95,7 +151,7 @@ impl<'a> Decoder<'a> {
         let start = parser.position();
         let is_object = parser.peek()? == b'{';
         let duplicates = if is_object {
-            members.read(parser, self.plan.stream)?
+            members.read(parser, self.plan.stream, &mut self.order)?
         } else {
             parser.value()?;
             0
@@ -241,31 +297,36 @@ impl<'w> Members<'w> {
     /// Reads an object. Of members with the same name the last one counts; it says how many there were
     /// too many.
     #[inline]
-    fn read(&mut self, parser: &mut Parser<'w>, stream: &Stream) -> Result<u64, Stop> {
+    fn read(
+        &mut self,
+        parser: &mut Parser<'w>,
+        stream: &Stream,
+        order: &mut Order,
+    ) -> Result<u64, Stop> {
         self.seen = 0;
         self.unknown.clear();
         let mut duplicates = 0;
-        let mut expected = 0;
+        let mut previous = stream.fields.len();
         parser.expect(b'{', "an object")?;
         if parser.peek()? == b'}' {
             parser.advance();
             return Ok(0);
         }
         loop {
-            let name = parser.name()?;
+            let name = order.name(parser, stream, previous)?;
             parser.peek()?;
             let start = parser.position();
             let value = parser.value()?;
-            match field(stream, name, expected) {
-                Some(field) => {
+            match name {
+                Name::Declared(field) => {
                     duplicates += self.seen >> field & 1;
                     self.seen |= 1 << field;
                     self.values[field] = value;
-                    expected = field + 1;
+                    previous = field;
                 }
-                None => {
+                Name::Unknown(name) => {
                     let raw = parser.between(start, parser.position());
-                    duplicates += self.keep_unknown(name.raw, raw);
+                    duplicates += self.keep_unknown(name, raw);
                 }
             }
             match parser.peek()? {
@@ -291,18 +352,6 @@ impl<'w> Members<'w> {
             }
         }
     }
-}
-
-/// The declared field of a name. Records tend to have their members in one order, so the one after the
-/// last is looked at first.
-#[inline]
-fn field(stream: &Stream, name: Text<'_>, expected: usize) -> Option<usize> {
-    if stream.fields.get(expected).is_some_and(|field| field.name == name.raw) {
-        return Some(expected);
-    }
-    let mut buffer = String::new();
-    let name = name.decode(&mut buffer)?;
-    stream.fields.iter().position(|field| field.name == name)
 }
 
 #[cfg(test)]

@@ -4,12 +4,13 @@ use std::io::Read;
 
 use serde_json::Value;
 
-use super::client::{Body, Client, Head};
+use super::client::{Body, Head};
 use super::envelope::{Envelope, Status, says_not_found};
 use super::failure::{Failure, Fault, carried};
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
 use crate::model::Stream;
+use crate::secret::Token;
 
 /// So much of an error reply is read to quote from.
 const MOST_READ: u64 = 64 * 1024;
@@ -23,17 +24,17 @@ const MOST_SHOWN: usize = 200;
 
 /// Explains the reply to one request.
 pub(crate) struct Explain<'a> {
-    client: &'a Client,
-    stream: &'static Stream,
-    head: &'a Head,
+    /// The host that replied.
+    pub(crate) host: &'a str,
+    /// The token that must not be shown.
+    pub(crate) token: &'a Token,
+    /// The stream that was asked for.
+    pub(crate) stream: &'static Stream,
+    /// What the reply said before its body.
+    pub(crate) head: &'a Head,
 }
 
-impl<'a> Explain<'a> {
-    /// For a reply with this head.
-    pub(crate) fn new(client: &'a Client, stream: &'static Stream, head: &'a Head) -> Self {
-        Self { client, stream, head }
-    }
-
+impl Explain<'_> {
     /// The member of the reply that holds the records.
     pub(crate) fn list(&self) -> &'static str {
         self.stream.list
@@ -51,7 +52,7 @@ impl<'a> Explain<'a> {
     }
 
     fn refusal(&self, body: &[u8]) -> Error {
-        let (host, method, status) = (self.client.host(), self.stream.method, self.head.status);
+        let (host, method, status) = (self.host, self.stream.method, self.head.status);
         let message = envelope_message(body);
         let said = match &message {
             Some(message) => format!("it said “{}”", self.shown(message)),
@@ -93,7 +94,7 @@ impl<'a> Explain<'a> {
 
     /// What is wrong with the body; `excerpt` is its beginning.
     pub(crate) fn fault(&self, fault: Fault, excerpt: &[u8]) -> Failure {
-        let (host, method) = (self.client.host(), self.stream.method);
+        let (host, method) = (self.host, self.stream.method);
         let reply = format!("The reply of {host} to {method}");
         let report = "If it stays so, the API has changed: report it.";
         let error = match fault {
@@ -144,7 +145,7 @@ impl<'a> Explain<'a> {
         is_empty: bool,
         log: &dyn Log,
     ) -> Result<()> {
-        let (host, stream) = (self.client.host(), self.stream);
+        let (host, stream) = (self.host, self.stream);
         let message = self.shown(&envelope.message);
         match envelope.status {
             Some(Status::Success) => Ok(()),
@@ -183,7 +184,7 @@ impl<'a> Explain<'a> {
 
     /// The beginning of a text from outside, on one line, without the token.
     fn shown(&self, text: &str) -> String {
-        let redacted: String = self.client.redact(text).chars().take(MOST_SEARCHED).collect();
+        let redacted: String = self.token.redact(text).chars().take(MOST_SEARCHED).collect();
         let words: Vec<&str> = redacted
             .split(|c: char| c.is_whitespace() || c.is_control())
             .filter(|w| !w.is_empty())

@@ -141,7 +141,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips blanks and shows the byte after them.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn peek(&mut self) -> Result<u8, Stop> {
         let bytes = self.text.as_bytes();
         loop {
@@ -169,6 +169,15 @@ impl<'a> Parser<'a> {
         self.at += 1;
     }
 
+    /// Reads `expected` if it stands here, byte for byte.
+    #[inline]
+    pub(crate) fn skip(&mut self, expected: &str) -> bool {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let stands_here = rest.starts_with(expected.as_bytes());
+        self.at += if stands_here { expected.len() } else { 0 };
+        stands_here
+    }
+
     /// The text is not JSON at the present position.
     pub(crate) fn malformed(&self, expected: &'static str) -> Stop {
         Stop::Malformed { at: self.at, expected }
@@ -184,7 +193,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads one value, whole.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<Value<'a>, Stop> {
         match self.peek()? {
             b'"' => {
@@ -201,6 +210,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads an object or an array, whole, and gives it as it is written.
+    #[inline(never)]
     fn nested(&mut self) -> Result<&'a str, Stop> {
         let start = self.at;
         let mut walk = Walk::new();
@@ -209,7 +219,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads a string whose opening quote has been read.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<Text<'a>, Stop> {
         let bytes = self.text.as_bytes();
         let start = self.at;
@@ -236,6 +246,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Checks the escape at a position and gives the position after it.
+    #[inline(never)]
     fn escape(&mut self, at: usize) -> Result<usize, Stop> {
         let bytes = self.text.as_bytes();
         match bytes.get(at + 1) {
@@ -260,6 +271,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads a number. It ends where something else follows, so it is short at the end of the text.
+    #[inline(never)]
     fn number(&mut self) -> Result<&'a str, Stop> {
         let bytes = self.text.as_bytes();
         let digits = |mut at: usize| {
@@ -300,6 +312,7 @@ impl<'a> Parser<'a> {
         Ok(self.between(start, at))
     }
 
+    #[inline(never)]
     fn literal(&mut self, literal: &'static str) -> Result<(), Stop> {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
         if rest.starts_with(literal.as_bytes()) {

@@ -1,5 +1,6 @@
 //! The API: one request for one list, received and proved whole before anything of it is shown.
 
+use std::io::BufRead;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
@@ -69,7 +70,15 @@ pub struct Batches {
     state: State,
 }
 
-/// A reply that has been decoded and not yet believed.
+/// What decodes a reply, wherever its body comes from.
+struct Parts<'a> {
+    plan: &'a Plan,
+    config: &'a Config,
+    scratch: &'a Scratch,
+    log: &'a dyn Log,
+}
+
+/// A reply that has ended and said success.
 struct Attempt<'a> {
     decoded: Decoded<'a>,
     now: Timestamp,
@@ -111,72 +120,20 @@ impl<'a> Source<'a> {
         let started = Instant::now();
         let (attempt, requests) =
             self.patiently(plan.stream, self.config.retry_window, None, |timeout| {
-                self.attempt(plan, timeout)
+                let extracted_at = Timestamp::from(Utc::now());
+                let (head, body) = self.client.send(plan.stream.method, &plan.query, timeout)?;
+                let explain = self.explain(plan.stream, &head);
+                let body = explain.accept_status(body)?;
+                let now = head.date.unwrap_or_else(|| Timestamp::from(Utc::now()));
+                let parts =
+                    Parts { plan, config: self.config, scratch: &self.scratch, log: self.log };
+                parts.attempt(body, &explain, extracted_at, now)
             })?;
-        let Attempt { decoded, now, extracted_at, bytes } = attempt;
-        let Decoded { spool, tally, rejects } = decoded;
-        let mut warnings = tally.warnings(plan);
-        if spool.has_no_folder {
-            warnings.push("No temporary folder can be written, so the whole reply is kept in memory. Set TMPDIR to a folder that can be.".into());
-        }
-        if let Some(cursor) = plan.cursor.filter(|cursor| *cursor > now) {
-            warnings.push(format!(
-                "The state of stream `{}` is from the future ({cursor}). It is kept, so nothing is read that changed before it. Reset the stream if that is not meant.",
-                plan.stream.name
-            ));
-        }
-        let mut notes = Vec::new();
-        if tally.left_out > 0 {
-            notes.push(format!(
-                "Stream `{}`: {} records were last updated before {} and are left out.",
-                plan.stream.name,
-                tally.left_out,
-                plan.bound.map(|bound| bound.to_string()).unwrap_or_default()
-            ));
-        }
-        let state =
-            State { cursor: tally.cursor.max(plan.cursor), scope: Some(plan.scope.clone()) };
-        let receipt = Receipt {
-            stream: plan.stream,
-            rows: tally.rows,
-            left_out: tally.left_out,
-            rejected: rejects.count(),
-            extracted_at,
-            bytes,
-            elapsed: started.elapsed(),
-            requests,
-            warnings,
-            notes,
-        };
-        let batches = Batches {
-            spooled: spool.finish()?,
-            promised: tally.rows,
-            handed_on: 0,
-            stream: plan.stream,
-            state,
-        };
-        Ok(Accepted { receipt, batches, rejects })
-    }
-
-    fn attempt<'s>(&'s self, plan: &'s Plan, timeout: Duration) -> Result<Attempt<'s>, Failure> {
-        let extracted_at = Timestamp::from(Utc::now());
-        let (head, body) = self.client.send(plan.stream.method, &plan.query, timeout)?;
-        let explain = self.explain(plan.stream, &head);
-        let body = explain.accept_status(body)?;
-        let now = head.date.unwrap_or_else(|| Timestamp::from(Utc::now()));
-        let mut decoder = Decoder::new(plan, self.config, now, &self.scratch, spool::IN_MEMORY);
-        let mut window = Window::new(body);
-        let read = envelope::read(&mut window, plan.stream.list, &mut decoder);
-        let envelope = read.map_err(|fault| explain.fault(fault, window.excerpt()))?;
-        let mut decoded = decoder.finish()?;
-        let elements = decoded.tally.rows + decoded.tally.left_out + decoded.rejects.count();
-        explain.accept_envelope(&envelope, elements == 0, self.log)?;
-        decoded.tally.duplicates += envelope.duplicates;
-        Ok(Attempt { decoded, now, extracted_at, bytes: window.position() })
+        attempt.accept(plan, started, requests)
     }
 
     fn explain<'e>(&'e self, stream: &'static Stream, head: &'e Head) -> Explain<'e> {
-        Explain::new(&self.client, stream, head)
+        Explain { host: self.client.host(), token: &self.config.token, stream, head }
     }
 
     /// Tries until it works, would never work, or the window is spent. Also says how many tries it took.
@@ -200,8 +157,8 @@ impl<'a> Source<'a> {
             match retry.next(&failure, started.elapsed(), fastrand::f64()) {
                 Next::Wait(pause) => {
                     self.log.warn(&format!(
-                        "{} of `{}` failed and is sent again in {:.1} s: {}",
-                        ordinal(retry.tries()),
+                        "Request {} of {} failed and is sent again in {:.1} s: {}",
+                        retry.tries(),
                         stream.method,
                         pause.as_secs_f64(),
                         failure.error
@@ -216,8 +173,82 @@ impl<'a> Source<'a> {
     }
 }
 
-fn ordinal(tries: u32) -> String {
-    format!("Request {tries}")
+impl<'a> Parts<'a> {
+    fn attempt(
+        &self,
+        body: impl BufRead,
+        explain: &Explain<'_>,
+        extracted_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Attempt<'a>, Failure> {
+        let mut decoder = Decoder::new(self.plan, self.config, now, self.scratch, spool::IN_MEMORY);
+        let mut window = Window::new(body);
+        let read = envelope::read(&mut window, self.plan.stream.list, &mut decoder);
+        let envelope = read.map_err(|fault| explain.fault(fault, window.excerpt()))?;
+        let mut decoded = decoder.finish()?;
+        let elements = decoded.tally.rows + decoded.tally.left_out + decoded.rejects.count();
+        explain.accept_envelope(&envelope, elements == 0, self.log)?;
+        decoded.tally.duplicates += envelope.duplicates;
+        Ok(Attempt { decoded, now, extracted_at, bytes: window.position() })
+    }
+}
+
+impl Attempt<'_> {
+    fn accept(self, plan: &Plan, started: Instant, requests: u32) -> Result<Accepted> {
+        let Self { decoded: Decoded { spool, tally, rejects }, now, extracted_at, bytes } = self;
+        let mut warnings = tally.warnings(plan);
+        if spool.has_no_folder {
+            warnings.push("No temporary folder can be written, so the whole reply is kept in memory. Set TMPDIR to a folder that can be.".into());
+        }
+        if let Some(cursor) = plan.cursor.filter(|cursor| *cursor > now) {
+            warnings.push(format!(
+                "The state of stream `{}` is from the future ({cursor}). It is kept, so nothing is read that changed before it. Reset the stream if that is not meant.",
+                plan.stream.name
+            ));
+        }
+        let state =
+            State { cursor: tally.cursor.max(plan.cursor), scope: Some(plan.scope.clone()) };
+        let receipt = Receipt {
+            stream: plan.stream,
+            rows: tally.rows,
+            left_out: tally.left_out,
+            rejected: rejects.count(),
+            extracted_at,
+            bytes,
+            elapsed: started.elapsed(),
+            requests,
+            warnings,
+        };
+        let batches = Batches {
+            spooled: spool.finish()?,
+            promised: tally.rows,
+            handed_on: 0,
+            stream: plan.stream,
+            state,
+        };
+        Ok(Accepted { receipt, batches, rejects })
+    }
+}
+
+/// Proves a reply whose body is at hand, as if the server had sent it at `now`: for tests, benchmarks and
+/// fuzzing, which need no server then.
+///
+/// # Errors
+/// As [`Source::receive`].
+pub fn prove(
+    body: impl BufRead,
+    plan: &Plan,
+    config: &Config,
+    now: Timestamp,
+    scratch: &Scratch,
+    log: &dyn Log,
+) -> Result<Accepted> {
+    let head =
+        Head { status: 200, date: Some(now), content_type: String::new(), retry_after: None };
+    let explain =
+        Explain { host: "the file", token: &config.token, stream: plan.stream, head: &head };
+    let attempt = Parts { plan, config, scratch, log }.attempt(body, &explain, now, now);
+    attempt.map_err(|failure| failure.error)?.accept(plan, Instant::now(), 1)
 }
 
 fn spent(error: Error, tries: u32, window: Duration) -> Error {

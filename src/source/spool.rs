@@ -1,13 +1,17 @@
-//! Batches between a reply and its proof: in memory first, then in one temporary file.
+//! Batches between a reply and its proof: in memory first, then in one temporary file, an uncompressed
+//! Arrow IPC stream. The file is written and read in threads of their own, beside whoever decodes and
+//! encodes.
 
 use std::fs::File;
-use std::io::{BufWriter, Seek, Write};
+use std::io::{BufWriter, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
+use arrow_schema::SchemaRef;
 
 use super::scratch::{Scratch, full};
 use crate::error::{Error, Result};
@@ -15,7 +19,7 @@ use crate::error::{Error, Result};
 /// Bytes of batches kept in memory. A list of about 75,000 customers needs no file.
 pub(crate) const IN_MEMORY: usize = 8 * 1024 * 1024;
 
-/// Batches that are read ahead of whoever takes them.
+/// Batches between the file and whoever gives or takes them.
 const AHEAD: usize = 2;
 
 /// Bytes that are gathered before the file is written to.
@@ -27,15 +31,54 @@ pub(crate) struct Spool<'a> {
     memory: Vec<RecordBatch>,
     held: usize,
     most: usize,
-    file: Option<Spilled<'a>>,
+    file: Option<Spilled>,
     /// Set if there is more than memory should hold and nowhere to put it.
     pub(crate) has_no_folder: bool,
 }
 
-/// An uncompressed Arrow IPC stream in a temporary file.
-struct Spilled<'a> {
-    folder: &'a Path,
-    writer: StreamWriter<BufWriter<File>>,
+/// A temporary file that is being written.
+struct Spilled {
+    folder: PathBuf,
+    batches: SyncSender<RecordBatch>,
+    writing: JoinHandle<Result<File>>,
+}
+
+impl Spilled {
+    /// Writes the batches that are sent, until nobody sends any more.
+    fn start(file: File, folder: &Path, schema: SchemaRef) -> Result<Self> {
+        let (batches, received) = sync_channel::<RecordBatch>(AHEAD);
+        let folder = folder.to_owned();
+        let place = folder.clone();
+        let writing = thread("spool", move || {
+            let file = BufWriter::with_capacity(WRITE_BUFFER, file);
+            let mut writer =
+                StreamWriter::try_new(file, &schema).map_err(|error| full(&place, error))?;
+            for batch in received {
+                writer.write(&batch).map_err(|error| full(&place, error))?;
+            }
+            writer.finish().map_err(|error| full(&place, error))?;
+            let buffered = writer.into_inner().map_err(|error| full(&place, error))?;
+            buffered.into_inner().map_err(|error| full(&place, error.into_error()))
+        })?;
+        Ok(Self { folder, batches, writing })
+    }
+
+    /// Ends the file, and gives it and its folder.
+    fn finish(self) -> Result<(File, PathBuf)> {
+        drop(self.batches);
+        let died = |_| Error::system("A thread died, which is a fault of this program: report it.");
+        Ok((self.writing.join().map_err(died)??, self.folder))
+    }
+}
+
+fn thread<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>> {
+    std::thread::Builder::new().name(name.into()).spawn(run).map_err(|error| {
+        Error::system(format!("A thread could not be started: {error}. Run again."))
+            .caused_by(error)
+    })
 }
 
 impl<'a> Spool<'a> {
@@ -54,23 +97,18 @@ impl<'a> Spool<'a> {
             self.file = self.spill(&batch)?;
             self.has_no_folder = self.file.is_none();
         }
-        match &mut self.file {
-            Some(Spilled { folder, writer }) => {
-                writer.write(&batch).map_err(|error| full(folder, error))
-            }
-            None => {
-                self.memory.push(batch);
-                Ok(())
-            }
+        match &self.file {
+            None => self.memory.push(batch),
+            Some(file) if file.batches.send(batch).is_ok() => {}
+            // The file's thread ends before its time only with an error.
+            Some(_) => return self.file.take().map_or(Ok(()), |file| file.finish().map(|_| ())),
         }
+        Ok(())
     }
 
-    fn spill(&self, batch: &RecordBatch) -> Result<Option<Spilled<'a>>> {
+    fn spill(&self, batch: &RecordBatch) -> Result<Option<Spilled>> {
         let Some((file, folder)) = self.scratch.file() else { return Ok(None) };
-        let file = BufWriter::with_capacity(WRITE_BUFFER, file);
-        let writer =
-            StreamWriter::try_new(file, batch.schema_ref()).map_err(|error| full(folder, error))?;
-        Ok(Some(Spilled { folder, writer }))
+        Spilled::start(file, folder, batch.schema()).map(Some)
     }
 
     /// Everything that was taken, to be read once from the beginning.
@@ -78,17 +116,11 @@ impl<'a> Spool<'a> {
     /// # Errors
     /// `System` if the temporary file cannot be written or read.
     pub(crate) fn finish(self) -> Result<Spooled> {
-        let Some(Spilled { folder, writer }) = self.file else {
-            return Ok(Spooled { memory: self.memory.into_iter(), file: None });
-        };
-        let mut writer = writer;
-        writer.finish().map_err(|error| full(folder, error))?;
-        let mut buffered = writer.into_inner().map_err(|error| full(folder, error))?;
-        buffered.flush().map_err(|error| full(folder, error))?;
-        let mut file = buffered.into_inner().map_err(|error| full(folder, error.into_error()))?;
-        file.rewind().map_err(|error| full(folder, error))?;
-        let file = read_ahead(file, folder.to_owned())?;
-        Ok(Spooled { memory: self.memory.into_iter(), file: Some(file) })
+        let memory = self.memory.into_iter();
+        let Some(file) = self.file else { return Ok(Spooled { memory, file: None }) };
+        let (mut file, folder) = file.finish()?;
+        file.rewind().map_err(|error| full(&folder, error))?;
+        Ok(Spooled { memory, file: Some(read_ahead(file, folder)?) })
     }
 }
 
@@ -112,10 +144,7 @@ fn read_ahead(file: File, folder: PathBuf) -> Result<Receiver<Result<RecordBatch
             }
         }
     };
-    std::thread::Builder::new().name("spool".into()).spawn(read).map_err(|error| {
-        Error::system(format!("A thread could not be started: {error}. Run again."))
-            .caused_by(error)
-    })?;
+    thread("spool", read)?;
     Ok(receiver)
 }
 
