@@ -52,7 +52,7 @@ impl Config {
     /// ```
     /// use kometsales::config::Config;
     /// let (config, warnings) =
-    ///     Config::parse(br#"{"authentication_token": "…", "lookback_hours": "2"}"#, "the example")?;
+    ///     Config::parse(br#"{"authentication_token": "abc", "lookback_hours": "2"}"#, "the example")?;
     /// assert_eq!(config.lookback_hours, 2);
     /// assert!(warnings.is_empty());
     /// # Ok::<(), kometsales::error::Error>(())

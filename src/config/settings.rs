@@ -141,7 +141,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "max_rejects",
         title: "Maximum Rejected Records",
-        description: "So many records without a valid id are told and passed over before the read fails: 0 where nothing is said, and no limit on export.",
+        description: "So many records without a valid id are told and passed over before the read fails; 0 where nothing is said.",
         accepts: Accepts::Integer { least: 0, most: i64::MAX as u64, default: None },
         example: Some("0"),
     },

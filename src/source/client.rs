@@ -1,6 +1,7 @@
 //! One HTTP request. Everything of the HTTP library stays in this file, and no URL leaves it: the token
 //! is in it.
 
+use std::fmt;
 use std::io::{self, BufRead, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
@@ -49,6 +50,17 @@ pub(crate) struct Head {
     pub(crate) content_type: String,
     /// How long the server asks to wait.
     pub(crate) retry_after: Option<Duration>,
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content_type = if self.content_type.is_empty() { "none" } else { &self.content_type };
+        write!(f, "HTTP {}, content type {content_type}", self.status)?;
+        match self.date {
+            Some(date) => write!(f, ", sent at {date}"),
+            None => write!(f, ", without a date"),
+        }
+    }
 }
 
 /// The body of a reply, decompressed, as it arrives.
@@ -212,6 +224,9 @@ impl Transfer {
             .timeout(self.timeout);
         // A proxy is not asked for this machine: over plain HTTP it would be shown the token.
         let builder = if is_loopback { builder.no_proxy() } else { builder };
+        // Plain HTTP needs no CA certificates: a machine without any may have it, and none are loaded.
+        let is_plain = self.url.scheme() == "http";
+        let builder = if is_plain { builder.tls_certs_only([]) } else { builder };
         builder.build().map_err(|error| {
             let cause = self.cause(&error);
             Error::config(format!(

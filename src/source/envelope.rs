@@ -363,3 +363,6 @@ pub(crate) fn says_not_found(message: &str, list: &str, record: &str) -> bool {
     }
     word == "not" && next().starts_with("found")
 }
+
+#[cfg(test)]
+mod tests;

@@ -33,7 +33,7 @@ mod window;
 
 pub use scratch::Scratch;
 
-use client::{Client, Head};
+use client::{Body, Client, Head};
 use decode::{Decoded, Decoder};
 use explain::Explain;
 use failure::Failure;
@@ -106,7 +106,7 @@ impl<'a> Source<'a> {
         plan.query.push(("updateAsOf", probe::NEVER.to_owned()));
         let window = CHECK_WINDOW.min(self.config.retry_window);
         self.patiently(stream, window, Some(CHECK_WINDOW), |timeout| {
-            let (head, body) = self.client.send(stream.method, &plan.query, timeout)?;
+            let (head, body) = self.send(stream, &plan.query, timeout)?;
             probe::judge(body, &self.explain(stream, &head), self.log)
         })?;
         Ok(())
@@ -121,7 +121,7 @@ impl<'a> Source<'a> {
         let (attempt, requests) =
             self.patiently(plan.stream, self.config.retry_window, None, |timeout| {
                 let extracted_at = Timestamp::from(Utc::now());
-                let (head, body) = self.client.send(plan.stream.method, &plan.query, timeout)?;
+                let (head, body) = self.send(plan.stream, &plan.query, timeout)?;
                 let explain = self.explain(plan.stream, &head);
                 let body = explain.accept_status(body)?;
                 let now = head.date.unwrap_or_else(|| Timestamp::from(Utc::now()));
@@ -130,6 +130,26 @@ impl<'a> Source<'a> {
                 parts.attempt(body, &explain, extracted_at, now)
             })?;
         attempt.accept(plan, started, requests)
+    }
+
+    fn send(
+        &self,
+        stream: &Stream,
+        query: &[(&str, String)],
+        timeout: Duration,
+    ) -> Result<(Head, Body), Failure> {
+        let asked: Vec<String> =
+            query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.log.debug(&format!(
+            "Asking {} for {} with {} (and the token), for at most {} s.",
+            self.client.host(),
+            stream.method,
+            asked.join("&"),
+            timeout.as_secs()
+        ));
+        let (head, body) = self.client.send(stream.method, query, timeout)?;
+        self.log.debug(&format!("The reply begins: {head}."));
+        Ok((head, body))
     }
 
     fn explain<'e>(&'e self, stream: &'static Stream, head: &'e Head) -> Explain<'e> {

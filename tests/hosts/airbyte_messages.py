@@ -7,7 +7,6 @@ it does not understand, so a fault can hide; here each of these is an error.
 from __future__ import annotations
 
 import json
-import math
 import re
 import time
 from datetime import datetime
@@ -106,7 +105,7 @@ _StrictDraft7 = validators.extend(
     Draft7Validator,
     type_checker=Draft7Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    ).redefine("number", lambda _, value: isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)),
+    ),
 )
 
 

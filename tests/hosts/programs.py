@@ -173,7 +173,7 @@ class Connector:
 def _tokens(command: list[str]) -> list[str]:
     """The tokens in the configurations that a command line names, where they can be read."""
     tokens = []
-    for flag, path in zip(command, command[1:]):
+    for flag, path in zip(command, command[1:], strict=False):
         if flag == "--config":
             try:
                 token = json.loads(Path(path).read_bytes())["authentication_token"]

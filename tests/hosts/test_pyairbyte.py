@@ -16,7 +16,11 @@ from pathlib import Path
 import airbyte
 import pytest
 from airbyte.caches import DuckDBCache
-from airbyte.exceptions import AirbyteConnectorCheckFailedError, AirbyteConnectorFailedError, AirbyteConnectorValidationFailedError
+from airbyte.exceptions import (
+    AirbyteConnectorCheckFailedError,
+    AirbyteConnectorFailedError,
+    AirbyteConnectorValidationFailedError,
+)
 from programs import STREAM
 from secrecy import assert_absent
 
@@ -38,7 +42,7 @@ def get_source(source):
 def cache(tmp_path):
     cache = DuckDBCache(db_path=tmp_path / "customers.duckdb", cleanup=True)
     yield cache
-    cache.close() if hasattr(cache, "close") else cache.get_sql_engine().dispose()
+    cache.close()
 
 
 def rows_of(cache: DuckDBCache) -> dict[int, tuple]:
