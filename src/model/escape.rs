@@ -11,7 +11,7 @@ const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 /// use kometsales::model::escape::plain_prefix;
 /// assert_eq!(plain_prefix("Flores “SAS” \"é\"".as_bytes()), 18);
 /// ```
-#[inline]
+#[inline(always)]
 pub fn plain_prefix(bytes: &[u8]) -> usize {
     // The lowest marked byte of each term is one that is meant; only bytes above it may be marked
     // without being meant, so the lowest of all is right.

@@ -62,37 +62,39 @@ pub(crate) struct Text<'a> {
 impl<'a> Text<'a> {
     /// The text that is meant, decoded into `buffer` if it has escapes. `None` for a surrogate without
     /// its partner, which is no character.
+    #[inline(always)]
     pub(crate) fn decode<'b>(&self, buffer: &'b mut String) -> Option<&'b str>
     where
         'a: 'b,
     {
-        if !self.is_escaped {
-            return Some(self.raw);
-        }
-        buffer.clear();
-        let mut rest = self.raw;
-        while let Some((plain, escape)) = rest.split_once('\\') {
-            buffer.push_str(plain);
-            let mut characters = escape.chars();
-            let character = match characters.next()? {
-                'b' => '\u{8}',
-                'f' => '\u{c}',
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                'u' => {
-                    let (character, rest) = unicode_escape(characters.as_str())?;
-                    characters = rest.chars();
-                    character
-                }
-                other => other,
-            };
-            buffer.push(character);
-            rest = characters.as_str();
-        }
-        buffer.push_str(rest);
-        Some(buffer)
+        if self.is_escaped { unescape(self.raw, buffer) } else { Some(self.raw) }
     }
+}
+
+#[inline(never)]
+fn unescape<'b>(mut rest: &str, buffer: &'b mut String) -> Option<&'b str> {
+    buffer.clear();
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        buffer.push_str(plain);
+        let mut characters = escape.chars();
+        let character = match characters.next()? {
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => {
+                let (character, rest) = unicode_escape(characters.as_str())?;
+                characters = rest.chars();
+                character
+            }
+            other => other,
+        };
+        buffer.push(character);
+        rest = characters.as_str();
+    }
+    buffer.push_str(rest);
+    Some(buffer)
 }
 
 /// The character of the four digits after `\u`, with its partner if it is a surrogate, and what follows.
@@ -136,6 +138,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The text between two positions that stand between characters.
+    #[inline(always)]
     pub(crate) fn between(&self, from: usize, to: usize) -> &'a str {
         self.text.get(from..to).unwrap_or_default()
     }
@@ -154,7 +157,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Skips blanks and reads one byte of punctuation.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Stop> {
         if self.peek()? != byte {
             return Err(self.malformed(expected));

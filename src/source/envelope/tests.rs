@@ -235,12 +235,19 @@ fn json_that_is_no_object_is_told_from_what_is_no_json() {
         "01",
         "1 x",
         "\"text",
-        "[1, 2",
+        "[\"a\", ",
         "\0",
     ] {
         assert!(matches!(fails(reply), Fault::NotJson), "{reply}");
     }
     assert!(matches!(fails(b"<p>caf\xE9</p>"), Fault::NotJson));
+}
+
+#[test]
+fn an_array_that_ends_early_is_no_json() {
+    for reply in ["[1", "[1, 2", "[\"a\", -1.5", "[[], 7"] {
+        assert!(matches!(fails(reply), Fault::NotJson), "{reply}");
+    }
 }
 
 #[test]
