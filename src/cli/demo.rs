@@ -29,6 +29,9 @@ const EDITED: u64 = 3;
 /// Records that are shown of each read.
 const SHOWN: usize = 3;
 
+/// A read of fewer records is over before it has a speed.
+const WORTH_A_RATE: u64 = 50_000;
+
 /// Runs the demonstration.
 pub(super) fn run(options: &Options, stdout: File) -> Result<()> {
     let customers = options.customers;
@@ -79,7 +82,7 @@ impl Demo {
     fn play(&mut self, customers: u64) -> Result<()> {
         let paint = self.paint;
         self.say(&format!(
-            "\n{} against a simulated company of {} customers at {}\n",
+            "\n{}, against a simulated company of {} customers at {}\n",
             paint.bold("kometsales"),
             thousands(customers),
             self.simulator.base_url()
@@ -123,8 +126,8 @@ impl Demo {
 
         let edited = self.simulator.change(EDITED.min(customers));
         self.say(&format!(
-            "{}\n   Somebody edits the customers {}.\n",
-            paint.bold("   Meanwhile, in Komet Sales"),
+            "\n{}\n   Somebody edits the customers {}.\n",
+            paint.bold("*  Meanwhile, in Komet Sales"),
             edited.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
         ))?;
 
@@ -132,8 +135,7 @@ impl Demo {
         let said = self.step("What has changed since?", &again)?;
         self.show_read(&said)?;
         self.say(&format!(
-            "That is all. {} is in the README; {} plays the API, with faults if you like.\n",
-            paint.bold("How to plug it into Airbyte"),
+            "\nThe second read began an hour before its cursor, and so repeats what it finds there: merge by id.\nHow to plug it into Airbyte is in the README. {} plays the API for your own tests.\n\n",
             paint.cyan("kometsales simulate")
         ))
     }
@@ -142,11 +144,11 @@ impl Demo {
     fn step(&mut self, title: &str, arguments: &[&str]) -> Result<Said> {
         let said = self.program(arguments)?;
         self.step += 1;
-        let number = self.paint.bold(format!("{}.", self.step));
-        let title = self.paint.bold(title);
+        let heading = self.paint.bold(format!("{}. {title}", self.step));
         let command = self.paint.cyan(format!("kometsales {}", arguments.join(" ")));
-        let elapsed = self.paint.dim(format!("{:.1} ms", said.elapsed.as_secs_f64() * 1000.0));
-        self.say(&format!("{number} {title}\n   {command}   {elapsed}\n"))?;
+        let elapsed = format!("{:.1} ms", said.elapsed.as_secs_f64() * 1000.0);
+        self.say(&format!("\n{heading}\n   {command}\n"))?;
+        self.line("took", &elapsed)?;
         Ok(said)
     }
 
@@ -195,21 +197,24 @@ impl Demo {
 
     fn show_read(&mut self, said: &Said) -> Result<()> {
         self.asked()?;
-        let rate = said.records as f64 / said.elapsed.as_secs_f64().max(1e-6);
-        let came = format!(
-            "{} customers, {} of them active; {} a second",
+        let mut came = format!(
+            "{} customers, {} of them active",
             thousands(said.records),
-            thousands(said.active),
-            thousands(rate as u64)
+            thousands(said.active)
         );
+        if said.records >= WORTH_A_RATE {
+            let rate = said.records as f64 / said.elapsed.as_secs_f64().max(1e-6);
+            came.push_str(&format!("; {} a second", thousands(rate as u64)));
+        }
         self.line("came", &came)?;
         for record in &said.first_records {
             let text = |field: &str| record[field].as_str().unwrap_or("–").to_owned();
             let row = format!(
-                "{:>10}  {:<10}  {:<32.32}  {}",
+                "{:>10}  {:<10}  {:<32.32}  {:<8}  {}",
                 record["id"].to_string(),
                 text("code"),
                 text("name"),
+                if record["active"] == true { "active" } else { "inactive" },
                 text("updatedOn")
             );
             self.line("", &self.paint.dim(row))?;
@@ -219,8 +224,7 @@ impl Demo {
         }
         let state = said.find("STATE")["state"].clone();
         self.line("state", &state["stream"]["stream_state"].to_string())?;
-        self.write("state.json", &json!([state]))?;
-        self.say("\n")
+        self.write("state.json", &json!([state]))
     }
 
     fn line(&mut self, what: &str, text: &str) -> Result<()> {
