@@ -1,7 +1,7 @@
 //! `demo`: every verb against the simulator, as processes of their own, shown to a person.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -233,10 +233,7 @@ impl Demo {
     }
 
     fn say(&mut self, text: &str) -> Result<()> {
-        self.stdout.write_all(text.as_bytes()).map_err(|error| match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Error::output_closed(),
-            _ => Error::system(format!("stdout could not be written: {error}.")).caused_by(error),
-        })
+        super::generate::write(&mut self.stdout, text)
     }
 
     fn write(&self, name: &str, content: &Value) -> Result<()> {

@@ -50,6 +50,11 @@ pub(super) fn run(
             String::from_utf8_lossy(&script).into_owned()
         }
     };
+    write(&mut stdout, &text)
+}
+
+/// Writes a text to stdout.
+pub(super) fn write(stdout: &mut File, text: &str) -> Result<()> {
     stdout.write_all(text.as_bytes()).map_err(|error| match error.kind() {
         std::io::ErrorKind::BrokenPipe => Error::output_closed(),
         _ => Error::system(format!("stdout could not be written: {error}.")).caused_by(error),

@@ -21,6 +21,8 @@ mod demo;
 mod generate;
 mod paint;
 mod simulate;
+mod singer;
+mod stderr;
 
 /// The exit code of a command line that is not understood: that of every tool of this kind.
 const USAGE: u8 = 2;
@@ -30,7 +32,9 @@ const USAGE: u8 = 2;
 #[command(name = "kometsales", version, max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    singer: singer::Options,
     /// Also say what helps to find a fault (as LOG_LEVEL=debug does)
     #[arg(long, global = true)]
     debug: bool,
@@ -97,7 +101,16 @@ pub fn main(
         }
     };
     let level = if arguments.debug { Level::Debug } else { Environment::log_level() };
-    let done = stdout().and_then(|stdout| run(arguments.command, level, stdout, streams));
+    let Arguments { command, singer, .. } = arguments;
+    if let Err(answer) = singer.check(command.is_some()) {
+        let mut program = Arguments::command();
+        let _ = program.error(clap::error::ErrorKind::ArgumentConflict, answer).print();
+        return ExitCode::from(USAGE);
+    }
+    let done = stdout().and_then(|stdout| match command {
+        Some(command) => run(command, level, stdout, streams),
+        None => singer::run(&singer, level, stdout, streams),
+    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed::Told(code)) => ExitCode::from(code),
@@ -230,6 +243,19 @@ impl Environment {
             "error" | "fatal" | "critical" => Level::Error,
             _ => Level::Info,
         }
+    }
+
+    /// The settings among the environment's variables, `TAP_KOMETSALES_` before their names in capitals.
+    fn settings(names: impl Iterator<Item = &'static str>) -> Vec<(&'static str, String)> {
+        let value = |name: &str| {
+            std::env::var(format!("TAP_KOMETSALES_{}", name.to_ascii_uppercase())).ok()
+        };
+        names.filter_map(|name| Some((name, value(name)?))).collect()
+    }
+
+    /// The file in which Meltano says how it wants to be logged to.
+    fn singer_log_config() -> Option<PathBuf> {
+        std::env::var_os("SINGER_SDK_LOG_CONFIG").map(PathBuf::from)
     }
 
     /// Where temporary files may go: `TMPDIR`, `/tmp`, and what Airbyte's images can write.

@@ -58,7 +58,19 @@ impl Config {
     /// # Ok::<(), kometsales::error::Error>(())
     /// ```
     pub fn parse(json: &[u8], origin: &str) -> Result<(Self, Vec<String>)> {
-        let mut values = Values::read(json, origin)?;
+        Self::merge(&[(json.to_vec(), origin.to_owned())], &[])
+    }
+
+    /// As [`parse`](Self::parse), of several configurations with their origins: what a later one says of
+    /// a key counts. `others` are keys that mean something to the protocol alone.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn merge(parts: &[(Vec<u8>, String)], others: &[&str]) -> Result<(Self, Vec<String>)> {
+        let mut values = Values { members: BTreeMap::new(), faults: Vec::new() };
+        for (json, origin) in parts {
+            values.members.extend(members(json, origin)?);
+        }
         let filters = SETTINGS
             .iter()
             .filter(|setting| is_filter(setting.key))
@@ -87,12 +99,17 @@ impl Config {
                 values.integer("retry_window_seconds").unwrap_or(300),
             ),
         };
-        let warnings = values.unknown();
+        let warnings = values.unknown(others);
         if values.faults.is_empty() {
             return Ok((config, warnings));
         }
         let faults: Vec<String> = values.faults.into_iter().map(|(_, fault)| fault).collect();
-        Err(Error::config(format!("The configuration ({origin}) is wrong: {}.", faults.join("; "))))
+        let origins: Vec<&str> = parts.iter().map(|(_, origin)| origin.as_str()).collect();
+        Err(Error::config(format!(
+            "The configuration ({}) is wrong: {}.",
+            origins.join(", "),
+            faults.join("; ")
+        )))
     }
 }
 
@@ -106,20 +123,33 @@ struct Values {
     faults: Vec<(&'static str, String)>,
 }
 
-impl Values {
-    fn read(json: &[u8], origin: &str) -> Result<Self> {
-        let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
-        // The parser's own messages may quote a value, so only the place is taken from them.
-        let members = serde_json::from_slice(json).map_err(|error| {
-            Error::config(format!(
-                "The configuration ({origin}) is not a JSON object: see line {}, column {}. Expected something like {{\"authentication_token\": \"…\"}}.",
-                error.line(),
-                error.column()
-            ))
-        })?;
-        Ok(Self { members, faults: Vec::new() })
+/// A boolean among the keys that mean something to one protocol alone. `None` if it is absent or none.
+pub fn protocol_flag(parts: &[(Vec<u8>, String)], key: &str) -> Result<Option<bool>> {
+    let mut flag = None;
+    for (json, origin) in parts {
+        let Some(raw) = members(json, origin)?.remove(key) else { continue };
+        flag = match raw.get().trim_matches('"').to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        };
     }
+    Ok(flag)
+}
 
+fn members(json: &[u8], origin: &str) -> Result<BTreeMap<String, Box<RawValue>>> {
+    let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
+    // The parser's own messages may quote a value, so only the place is taken from them.
+    serde_json::from_slice(json).map_err(|error| {
+        Error::config(format!(
+            "The configuration ({origin}) is not a JSON object: see line {}, column {}. Expected something like {{\"authentication_token\": \"…\"}}.",
+            error.line(),
+            error.column()
+        ))
+    })
+}
+
+impl Values {
     /// The value of a known key as text, where it is neither absent nor null nor empty.
     fn text(&mut self, key: &'static str) -> Option<String> {
         let setting = settings::setting(key)?;
@@ -199,10 +229,10 @@ impl Values {
         self.faults.iter().any(|(faulty, _)| *faulty == key)
     }
 
-    fn unknown(&self) -> Vec<String> {
+    fn unknown(&self, others: &[&str]) -> Vec<String> {
         self.members
             .keys()
-            .filter(|key| settings::setting(key).is_none())
+            .filter(|key| settings::setting(key).is_none() && !others.contains(&key.as_str()))
             .map(|key| {
                 let nearest = SETTINGS
                     .iter()

@@ -7,6 +7,7 @@ use arrow_array::RecordBatch;
 use chrono::Utc;
 use serde_json::json;
 
+use super::block::Block;
 use super::lines::Rows;
 use super::{Sink, Writer};
 use crate::error::{Error, Result};
@@ -18,41 +19,18 @@ use crate::receipt::Receipt;
 use crate::secret::Token;
 use crate::state::Checkpoint;
 
-/// Bytes of lines that are written together. A pipe takes 64 KiB at a time.
-const BLOCK: usize = 128 * 1024;
-
 /// Writes messages, one a line. Records are gathered into blocks; every other message is written at
 /// once, behind the records before it.
 pub struct Console<W> {
-    output: Mutex<Output<W>>,
+    output: Mutex<Block<W>>,
     level: Level,
     token: OnceLock<Token>,
-}
-
-struct Output<W> {
-    writer: W,
-    block: Vec<u8>,
-}
-
-impl<W: Write> Output<W> {
-    fn flush(&mut self) -> Result<()> {
-        let written = self.writer.write_all(&self.block).and_then(|()| self.writer.flush());
-        self.block.clear();
-        written.map_err(|error| match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Error::output_closed(),
-            _ => Error::system(format!(
-                "stdout could not be written: {error}. Free space where it goes, and run again: no state was saved."
-            ))
-            .caused_by(error),
-        })
-    }
 }
 
 impl<W: Write + Send> Console<W> {
     /// Writes to `writer`; log messages below `level` are left out.
     pub fn new(writer: W, level: Level) -> Self {
-        let output = Output { writer, block: Vec::with_capacity(BLOCK + BLOCK / 4) };
-        Self { output: Mutex::new(output), level, token: OnceLock::new() }
+        Self { output: Mutex::new(Block::new(writer)), level, token: OnceLock::new() }
     }
 
     /// From now on the token is cut out of every message that is no record: a second wall, should a
@@ -73,14 +51,10 @@ impl<W: Write + Send> Console<W> {
             )
             .caused_by(error)
         })?;
-        let line = match self.token.get() {
-            Some(token) => token.redact(&line),
-            None => line,
-        };
-        let mut output = self.output();
-        output.block.extend_from_slice(line.as_bytes());
-        output.block.push(b'\n');
-        output.flush()
+        match self.token.get() {
+            Some(token) => self.output().say(&token.redact(&line)),
+            None => self.output().say(&line),
+        }
     }
 
     /// Says how far the read of a stream is.
@@ -99,7 +73,7 @@ impl<W: Write + Send> Console<W> {
         self.say(&Message::error(error, stream, now()))
     }
 
-    fn output(&self) -> MutexGuard<'_, Output<W>> {
+    fn output(&self) -> MutexGuard<'_, Block<W>> {
         self.output.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -159,7 +133,7 @@ impl<W: Write + Send> Writer for Records<'_, W> {
         let rows = Rows::of(batch)?;
         let mut output = self.console.output();
         for row in 0..batch.num_rows() {
-            let line = &mut output.block;
+            let line = output.lines();
             line.extend_from_slice(&self.prefix);
             rows.write(row, line);
             line.extend_from_slice(&self.suffix);
@@ -167,9 +141,7 @@ impl<W: Write + Send> Writer for Records<'_, W> {
                 changes(self.stream, rows.nulled(row), line);
             }
             line.extend_from_slice(b"}}\n");
-            if line.len() >= BLOCK {
-                output.flush()?;
-            }
+            output.line_ended()?;
         }
         Ok(())
     }

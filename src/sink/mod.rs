@@ -8,7 +8,9 @@ use crate::receipt::Receipt;
 use crate::state::Checkpoint;
 
 pub mod airbyte;
+mod block;
 pub mod lines;
+pub mod singer;
 
 /// A place that takes the rows of streams, one stream after the other.
 ///

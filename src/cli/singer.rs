@@ -1,0 +1,247 @@
+//! The Singer protocol: bare flags, as every tap has them.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::stderr::{Metric, Stderr};
+use super::{Environment, Failed, Input};
+use crate::config::{Config, protocol_flag, settings};
+use crate::error::Result;
+use crate::log::{Level, Log};
+use crate::model::{Stream, docs};
+use crate::plan::{Plan, Request};
+use crate::protocol::singer::catalog::{Catalog, Wanted, discovered, everything};
+use crate::protocol::singer::state::Bookmarks;
+use crate::receipt::Receipt;
+use crate::sink::singer::Tap;
+use crate::source::Source;
+use crate::sync;
+
+/// The setting that only Singer knows.
+const ACTIVATE_VERSIONS: &str = "emit_activate_version_messages";
+
+/// What the tap can do, in the words of Meltano's SDK.
+const CAPABILITIES: [&str; 7] =
+    ["catalog", "discover", "state", "about", "test", "activate-version", "structured-logging"];
+
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Singer")]
+pub(super) struct Options {
+    /// The configuration (JSON); may come several times, and later ones count; - reads standard input, ENV
+    /// the variables TAP_KOMETSALES_*
+    #[arg(long, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// Show what can be read; needs no network and no valid configuration
+    #[arg(long)]
+    discover: bool,
+    /// The catalog: what is selected (JSON); everything without one
+    #[arg(long, alias = "properties", value_name = "FILE")]
+    catalog: Option<PathBuf>,
+    /// The state that the last run ended with (JSON)
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Describe the tap and its settings
+    #[arg(long)]
+    about: bool,
+    /// How to describe it
+    #[arg(long, value_name = "FORMAT", default_value = "markdown", requires = "about")]
+    format: Format,
+    /// Test whether the configuration works, with one cheap request; =schema only shows the schemas
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    test: Option<Test>,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    Json,
+    #[default]
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+enum Test {
+    All,
+    Schema,
+}
+
+impl Options {
+    /// Checks what the parser cannot: a verb has its own flags, and without a verb there must be a flag.
+    pub(super) fn check(&self, has_verb: bool) -> Result<(), &'static str> {
+        let is_used = !self.config.is_empty()
+            || self.discover
+            || self.catalog.is_some()
+            || self.state.is_some()
+            || self.about
+            || self.test.is_some();
+        match (has_verb, is_used) {
+            (true, true) => Err(
+                "flags of the Singer protocol do not go with a command: put the command first, and its flags behind it",
+            ),
+            (false, false) => Err(
+                "say what to do: a command, or the flags of the Singer protocol; --help shows both",
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Runs the tap.
+pub(super) fn run(
+    options: &Options,
+    level: Level,
+    stdout: File,
+    streams: &'static [&'static Stream],
+) -> Result<(), Failed> {
+    let log = Stderr::new(level);
+    let done = if options.about {
+        answer(stdout, &about(options.format, streams))
+    } else if options.discover {
+        answer(stdout, &format!("{:#}\n", discovered(streams)))
+    } else {
+        synchronise(options, &log, stdout, streams)
+    };
+    done.map_err(|error| {
+        if !error.is_quiet() {
+            log.critical(&error.to_string());
+        }
+        Failed::Told(error.kind().exit_code())
+    })
+}
+
+fn answer(mut stdout: File, text: &str) -> Result<()> {
+    super::generate::write(&mut stdout, text)
+}
+
+fn synchronise(
+    options: &Options,
+    log: &Stderr,
+    stdout: File,
+    streams: &'static [&'static Stream],
+) -> Result<()> {
+    let parts = parts(&options.config)?;
+    if options.test == Some(Test::Schema) {
+        let mut tap = Tap::new(stdout, Bookmarks::default(), false);
+        return everything(streams).iter().try_for_each(|wanted| tap.schema(wanted));
+    }
+    let (config, warnings) = Config::merge(&parts, &[ACTIVATE_VERSIONS])?;
+    log.hide(&config.token);
+    warnings.iter().for_each(|warning| log.warn(warning));
+    let source = Source::new(&config, Environment::scratch(), log);
+    if options.test.is_some() {
+        streams.iter().try_for_each(|stream| source.check(stream))?;
+        log.info("The configuration works: the API accepts the token.");
+        return Ok(());
+    }
+    let wanted = wanted(options, log, streams)?;
+    let bookmarks = match &options.state {
+        Some(path) => Bookmarks::parse(&Input::of(path).read("state")?, &Input::of(path).name())?,
+        None => Bookmarks::default(),
+    };
+    let plan = |wanted: &Wanted| {
+        let Wanted { stream, selection, mode, .. } = wanted;
+        let state = bookmarks.of(stream, config.zone)?;
+        let request = Request { stream, selection: selection.clone(), mode: *mode, state };
+        Ok(Plan::new(&config, request))
+    };
+    let plans = wanted.iter().map(plan).collect::<Result<Vec<Plan>>>()?;
+    let activate_versions = protocol_flag(&parts, ACTIVATE_VERSIONS)?.unwrap_or(false);
+    let mut tap = Tap::new(stdout, bookmarks, activate_versions);
+    for (wanted, plan) in wanted.iter().zip(&plans) {
+        let started = Instant::now();
+        let max_rejects = config.max_rejects.unwrap_or(0);
+        let receipt = sync::run(&source, plan, &mut tap.stream(wanted), max_rejects, log)?;
+        measure(&receipt, started, log);
+    }
+    Ok(())
+}
+
+fn wanted(
+    options: &Options,
+    log: &Stderr,
+    streams: &'static [&'static Stream],
+) -> Result<Vec<Wanted>> {
+    let Some(path) = &options.catalog else { return Ok(everything(streams)) };
+    let input = Input::of(path);
+    let catalog = Catalog::parse(&input.read("catalog")?, &input.name())?;
+    let (wanted, warnings) = catalog.wanted(streams)?;
+    warnings.iter().for_each(|warning| log.warn(warning));
+    Ok(wanted)
+}
+
+/// The configurations in their order, each with its origin.
+fn parts(paths: &[PathBuf]) -> Result<Vec<(Vec<u8>, String)>> {
+    let part = |path: &PathBuf| {
+        if path.as_os_str() == "ENV" {
+            let names = settings::SETTINGS.iter().map(|setting| setting.key);
+            let values: serde_json::Map<String, Value> =
+                Environment::settings(names.chain([ACTIVATE_VERSIONS]))
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), Value::from(value)))
+                    .collect();
+            return Ok((Value::Object(values).to_string().into_bytes(), "the environment".into()));
+        }
+        let input = Input::of(path);
+        Ok((input.read("configuration")?, input.name()))
+    };
+    paths.iter().map(part).collect()
+}
+
+fn measure(receipt: &Receipt, started: Instant, log: &Stderr) {
+    let stream = receipt.stream.name;
+    let seconds = |value: f64| json!((value * 1000.0).round() / 1000.0);
+    for (kind, name, value) in [
+        ("counter", "record_count", json!(receipt.rows)),
+        ("counter", "http_request_count", json!(receipt.requests)),
+        ("timer", "http_request_duration", seconds(receipt.elapsed.as_secs_f64())),
+        ("timer", "sync_duration", seconds(started.elapsed().as_secs_f64())),
+    ] {
+        log.metric(&Metric { kind, name, value, stream });
+    }
+}
+
+fn about(format: Format, streams: &[&Stream]) -> String {
+    let mut schema = settings::json_schema();
+    schema["properties"][ACTIVATE_VERSIONS] = json!({
+        "type": "boolean",
+        "title": "Emit ACTIVATE_VERSION",
+        "description": "Announce a version before the records of a whole list, so that a target can remove what is not among them.",
+        "default": false,
+    });
+    let (name, version) = ("tap-kometsales", env!("CARGO_PKG_VERSION"));
+    let description = env!("CARGO_PKG_DESCRIPTION");
+    match format {
+        Format::Json => format!(
+            "{:#}\n",
+            json!({
+                "name": name,
+                "description": description,
+                "version": version,
+                "sdk_version": null,
+                "supported_python_versions": null,
+                "capabilities": CAPABILITIES,
+                "settings": schema,
+            })
+        ),
+        Format::Markdown => {
+            let capabilities: Vec<String> =
+                CAPABILITIES.iter().map(|name| format!("* `{name}`\n")).collect();
+            let mut text = format!(
+                "# `{name}` {version}\n\n{description}\n\n## Capabilities\n\n{}\n## Settings\n\n{}",
+                capabilities.concat(),
+                settings::markdown()
+            );
+            for stream in streams {
+                text.push_str(&format!(
+                    "\n## Stream `{}`\n\n{}",
+                    stream.name,
+                    docs::markdown(stream)
+                ));
+            }
+            text
+        }
+    }
+}

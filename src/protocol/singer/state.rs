@@ -1,0 +1,184 @@
+//! The state: a bookmark for each stream, among whatever else the host keeps there
+//! (`CONFIG_AND_STATE.md`).
+
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::model::{Stream, Zone};
+use crate::state::State;
+
+/// The whole state of a pipeline. What is not of a stream that is read survives untouched.
+#[derive(Debug, Clone, Default)]
+pub struct Bookmarks {
+    value: Map<String, Value>,
+}
+
+impl Bookmarks {
+    /// Reads a state file: `{"bookmarks": …}`, bare or as the `value` of a `STATE` message. An empty file,
+    /// null and an empty object hold nothing. `origin` says in errors where it came from.
+    ///
+    /// # Errors
+    /// `Config`: it is none of these.
+    pub fn parse(json: &[u8], origin: &str) -> Result<Self> {
+        let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json).trim_ascii();
+        if json.is_empty() {
+            return Ok(Self::default());
+        }
+        let refuse = |fault: &str| {
+            Error::config(format!(
+                "The state ({origin}) cannot be read: {fault}. Give back the last STATE of this tap, or none to read everything."
+            ))
+        };
+        let json: Value =
+            serde_json::from_slice(json).map_err(|error| refuse(&error.to_string()))?;
+        let value = match json {
+            Value::Object(mut message) if message.get("type") == Some(&json!("STATE")) => {
+                message.remove("value").ok_or_else(|| refuse("a STATE message has no `value`"))?
+            }
+            other => other,
+        };
+        let value = match value {
+            Value::Null => Map::new(),
+            Value::Object(value) => value,
+            _ => return Err(refuse("it is not an object")),
+        };
+        match value.get("bookmarks") {
+            None | Some(Value::Null | Value::Object(_)) => Ok(Self { value }),
+            Some(_) => Err(refuse("its `bookmarks` are not an object")),
+        }
+    }
+
+    /// The state of a stream, or `None`.
+    ///
+    /// # Errors
+    /// `Config`: see [`State::from_json`]; or the bookmark is of another field.
+    pub fn of(&self, stream: &Stream, zone: Zone) -> Result<Option<State>> {
+        let bookmark = self.value.get("bookmarks").and_then(|bookmarks| bookmarks.get(stream.name));
+        let Some(bookmark) = bookmark.filter(|bookmark| !bookmark.is_null()) else {
+            return Ok(None);
+        };
+        let cursor = stream.cursor().name;
+        let key = bookmark.get("replication_key").and_then(Value::as_str);
+        if key.is_some_and(|key| key != cursor) {
+            return Err(Error::config(format!(
+                "The bookmark of stream `{}` is of another field than `{cursor}`. Give back the last STATE of this tap, or none to read everything.",
+                stream.name
+            )));
+        }
+        let value = |name: &str| bookmark.get(name).cloned().unwrap_or_default();
+        if bookmark.is_object()
+            && value("replication_key_value").is_null()
+            && value("version").is_null()
+        {
+            return Ok(None);
+        }
+        let state = match bookmark {
+            Value::Object(_) => json!({
+                cursor: value("replication_key_value"),
+                "scope": value("scope"),
+                "version": value("version"),
+            }),
+            other => other.clone(),
+        };
+        State::from_json(&state, stream, zone)
+    }
+
+    /// Replaces the bookmark of a stream.
+    pub fn set(&mut self, stream: &Stream, state: &State) {
+        let mut json = state.to_json(stream);
+        let mut bookmark = Map::new();
+        if let Some(cursor) =
+            json.as_object_mut().and_then(|json| json.shift_remove(stream.cursor().name))
+        {
+            bookmark.insert("replication_key".into(), json!(stream.cursor().name));
+            bookmark.insert("replication_key_value".into(), cursor);
+        }
+        if let Value::Object(rest) = json {
+            bookmark.extend(rest);
+        }
+        let bookmarks = self.value.entry("bookmarks").or_insert_with(|| json!({}));
+        if bookmarks.is_null() {
+            *bookmarks = json!({});
+        }
+        if let Value::Object(bookmarks) = bookmarks {
+            bookmarks.insert(stream.name.into(), Value::Object(bookmark));
+        }
+    }
+
+    /// The whole state.
+    pub fn to_json(&self) -> Value {
+        Value::Object(self.value.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::customers::CUSTOMERS;
+
+    fn read(json: &str) -> Result<Option<State>> {
+        Bookmarks::parse(json.as_bytes(), "state.json")?.of(&CUSTOMERS, Zone::UTC)
+    }
+
+    #[test]
+    fn the_written_form_is_the_documented_one_and_is_read_again() {
+        let state =
+            State { cursor: Zone::UTC.parse("2019-02-28T00:00:01"), scope: Some("abc".into()) };
+        let mut bookmarks = Bookmarks::default();
+        bookmarks.set(&CUSTOMERS, &state);
+        let json = bookmarks.to_json().to_string();
+        assert_eq!(
+            json,
+            r#"{"bookmarks":{"customers":{"replication_key":"updatedOn","replication_key_value":"2019-02-28T00:00:01Z","scope":"abc","version":1}}}"#
+        );
+        assert_eq!(read(&json).unwrap(), Some(state.clone()));
+        let wrapped = format!(r#"{{"type": "STATE", "value": {json}}}"#);
+        assert_eq!(read(&wrapped).unwrap(), Some(state));
+    }
+
+    #[test]
+    fn what_other_streams_left_survives() {
+        let given = r#"{"currently_syncing": "x", "bookmarks": {"orders": {"a": 1}}}"#;
+        let mut bookmarks = Bookmarks::parse(given.as_bytes(), "state.json").unwrap();
+        bookmarks.set(&CUSTOMERS, &State::default());
+        let json = bookmarks.to_json();
+        assert_eq!(json["currently_syncing"], "x");
+        assert_eq!(json["bookmarks"]["orders"]["a"], 1);
+        assert_eq!(json["bookmarks"]["customers"], json!({"version": 1}));
+    }
+
+    #[test]
+    fn nothing_comes_in_many_forms() {
+        for json in [
+            "",
+            "null",
+            "{}",
+            r#"{"bookmarks": {}}"#,
+            r#"{"bookmarks": null}"#,
+            r#"{"bookmarks": {"customers": {}}}"#,
+            r#"{"bookmarks": {"customers": null}}"#,
+            r#"{"bookmarks": {"orders": {"replication_key_value": "x"}}}"#,
+            r#"{"bookmarks": {"customers": {"starting_replication_value": null}}}"#,
+            r#"{"type": "STATE", "value": {}}"#,
+        ] {
+            assert_eq!(read(json).unwrap(), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_state_is_refused() {
+        for json in [
+            "{",
+            "[]",
+            "7",
+            r#"{"bookmarks": []}"#,
+            r#"{"type": "STATE"}"#,
+            r#"{"bookmarks": {"customers": "2019-02-28"}}"#,
+            r#"{"bookmarks": {"customers": {"replication_key_value": "yesterday"}}}"#,
+            r#"{"bookmarks": {"customers": {"replication_key": "id", "replication_key_value": "7"}}}"#,
+            r#"{"bookmarks": {"customers": {"version": 2}}}"#,
+        ] {
+            assert!(read(json).is_err(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! stdout in blocks: lines are gathered and written together, and flushed where a host waits for them.
+
+use std::io::{ErrorKind, Write};
+
+use crate::error::{Error, Result};
+
+/// Bytes of lines that are written together. A pipe takes 64 KiB at a time.
+const BLOCK: usize = 128 * 1024;
+
+/// Gathers lines and writes them together.
+#[derive(Debug)]
+pub(super) struct Block<W> {
+    writer: W,
+    lines: Vec<u8>,
+}
+
+impl<W: Write> Block<W> {
+    /// Gathers lines for `writer`.
+    pub(super) fn new(writer: W) -> Self {
+        Self { writer, lines: Vec::with_capacity(BLOCK + BLOCK / 4) }
+    }
+
+    /// Where the next line goes. Call [`line_ended`](Self::line_ended) behind it.
+    #[inline]
+    pub(super) fn lines(&mut self) -> &mut Vec<u8> {
+        &mut self.lines
+    }
+
+    /// Says that a line ended: a full block is written.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    #[inline]
+    pub(super) fn line_ended(&mut self) -> Result<()> {
+        if self.lines.len() >= BLOCK { self.flush() } else { Ok(()) }
+    }
+
+    /// Adds a line, and writes it and everything before it at once.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub(super) fn say(&mut self, line: &str) -> Result<()> {
+        self.lines.extend_from_slice(line.as_bytes());
+        self.lines.push(b'\n');
+        self.flush()
+    }
+
+    /// Writes what was gathered.
+    ///
+    /// # Errors
+    /// `System`: stdout cannot be written. A reader that went away is an error to be quiet about.
+    pub(super) fn flush(&mut self) -> Result<()> {
+        let written = self.writer.write_all(&self.lines).and_then(|()| self.writer.flush());
+        self.lines.clear();
+        written.map_err(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Error::output_closed(),
+            _ => Error::system(format!(
+                "stdout could not be written: {error}. Free space where it goes, and run again: no state was saved."
+            ))
+            .caused_by(error),
+        })
+    }
+}
