@@ -14,8 +14,11 @@ use crate::error::{Error, Result};
 use crate::model::arrow::{Selection, schema};
 use crate::model::{Stream, Timestamp, Type, Zone};
 
-/// Rows in one batch. Smaller batches are slower, larger ones are not faster.
-pub(crate) const ROWS: usize = 8192;
+/// Rows in one batch at the most. Smaller batches are slower, larger ones are not faster.
+const ROWS: usize = 8192;
+
+/// Bytes of text that end a batch before its rows do, so that it is small even if its records are not.
+const BYTES: usize = 4 * 1024 * 1024;
 
 /// Text of a column whose size is not known yet, in bytes a row.
 const FIRST_GUESS: usize = 8;
@@ -27,6 +30,8 @@ pub(crate) struct Columns {
     extra: Option<TextColumn>,
     nulled: UInt64Builder,
     rows: usize,
+    /// Of text, `_extra` included.
+    bytes: usize,
 }
 
 enum Column {
@@ -53,7 +58,7 @@ impl TextColumn {
     }
 
     fn finish(&mut self) -> ArrayRef {
-        let most = self.most.max(self.builder.values_slice().len());
+        let most = self.most.max(self.builder.values_slice().len()).min(BYTES);
         Arc::new(std::mem::replace(self, Self::reserving(most)).builder.finish())
     }
 }
@@ -77,6 +82,7 @@ impl Columns {
             extra: selection.extra.then(TextColumn::new),
             nulled: UInt64Builder::with_capacity(ROWS),
             rows: 0,
+            bytes: 0,
         }
     }
 
@@ -91,7 +97,10 @@ impl Columns {
     ) -> bool {
         match &mut self.columns[column] {
             Column::Text(text) => match convert::text(value, buffer) {
-                Converted::Valid(value) => text.builder.append_value(value),
+                Converted::Valid(value) => {
+                    self.bytes += value.len();
+                    text.builder.append_value(value);
+                }
                 Converted::Null => text.builder.append_null(),
                 Converted::Invalid => {
                     text.builder.append_null();
@@ -137,15 +146,22 @@ impl Columns {
     #[inline]
     pub(crate) fn end_row(&mut self, extra: Option<&str>, nulled: u64) {
         if let Some(column) = &mut self.extra {
+            self.bytes += extra.map_or(0, str::len);
             column.builder.append_option(extra);
         }
         self.nulled.append_value(nulled);
         self.rows += 1;
     }
 
-    /// How many rows have been added since the last batch.
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
+    /// True if the batch has enough rows, or enough text.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows >= ROWS || self.bytes >= BYTES
+    }
+
+    /// True if no row has been added since the last batch.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows == 0
     }
 
     /// The rows so far as a batch; the columns are empty afterwards.
@@ -165,6 +181,7 @@ impl Columns {
         arrays.extend(self.extra.as_mut().map(TextColumn::finish));
         arrays.push(Arc::new(self.nulled.finish()));
         self.rows = 0;
+        self.bytes = 0;
         RecordBatch::try_new(self.schema.clone(), arrays).map_err(|error| {
             Error::system(
                 "A batch could not be built, which is a fault of this program: report it.",

@@ -1,6 +1,6 @@
 //! From the elements of a list to batches: which value belongs to which field, which records are kept.
 
-use super::columns::{Columns, ROWS};
+use super::columns::Columns;
 use super::convert::{self, Converted};
 use super::envelope::{Elements, Envelope, List};
 use super::json::{Parser, Stop, Text, Value};
@@ -49,7 +49,7 @@ struct Members<'w> {
     /// One bit for each declared field that has a value.
     seen: u64,
     /// The members that are not declared: name and value as they came.
-    unknown: Vec<(&'w str, &'w str)>,
+    unknown: Vec<(Text<'w>, &'w str)>,
 }
 
 /// Which field came after which, the last time. Records have their members in one order, though some
@@ -86,7 +86,7 @@ impl Order {
                 self.next[previous] = found;
                 Name::Declared(found)
             }
-            None => Name::Unknown(name.raw),
+            None => Name::Unknown(name),
         })
     }
 }
@@ -96,7 +96,7 @@ enum Name<'w> {
     /// A declared field, by its position.
     Declared(usize),
     /// Something else, as it is written.
-    Unknown(&'w str),
+    Unknown(Text<'w>),
 }
 
 #[cold]
@@ -135,7 +135,7 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// `System` if the spool cannot be written.
     pub(crate) fn finish(mut self) -> Result<Decoded<'a>> {
-        if self.columns.rows() > 0 {
+        if !self.columns.is_empty() {
             self.decoded.spool.push(self.columns.finish()?)?;
         }
         Ok(self.decoded)
@@ -212,7 +212,7 @@ impl<'a> Decoder<'a> {
         }
         self.columns.end_row(has_extra.then_some(self.extra.as_str()), nulled);
         self.decoded.tally.rows += 1;
-        if self.columns.rows() == ROWS {
+        if self.columns.is_full() {
             self.decoded.spool.push(self.columns.finish()?)?;
         }
         Ok(())
@@ -227,13 +227,13 @@ impl<'a> Decoder<'a> {
     }
 
     /// Writes the unknown members as one JSON object, as they came but on one line.
-    fn write_extra(&mut self, unknown: &[(&str, &str)]) {
+    fn write_extra(&mut self, unknown: &[(Text<'_>, &str)]) {
         self.extra.clear();
         for (name, value) in unknown {
-            self.decoded.tally.note_unknown(name);
+            self.decoded.tally.note_unknown(name.raw);
             self.extra.push(if self.extra.is_empty() { '{' } else { ',' });
             self.extra.push('"');
-            self.extra.push_str(name);
+            self.extra.push_str(name.raw);
             self.extra.push_str("\":");
             // A line break in JSON can only be a blank: inside text it is escaped.
             self.extra.extend(value.split_inclusive(['\n', '\r']).flat_map(|line| {
@@ -340,8 +340,8 @@ impl<'w> Members<'w> {
         }
     }
 
-    fn keep_unknown(&mut self, name: &'w str, value: &'w str) -> u64 {
-        match self.unknown.iter_mut().find(|(known, _)| *known == name) {
+    fn keep_unknown(&mut self, name: Text<'w>, value: &'w str) -> u64 {
+        match self.unknown.iter_mut().find(|(known, _)| known.means_the_same(name)) {
             Some(member) => {
                 member.1 = value;
                 1

@@ -187,11 +187,12 @@ fn open<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
     if token(window, |parser| parser.peek())? == b'{' {
         return token(window, |parser| parser.expect(b'{', "an object"));
     }
+    // A number at the end of the reply has nothing after it that would end it.
+    let is_number = is_number(window.text());
     Err(match walk(window).and_then(|()| end(window)) {
         Ok(()) | Err(Fault::MoreThanOneValue { .. }) => Fault::NotAnObject,
         Err(fault @ Fault::Download(_)) => fault,
-        // A number at the end of the reply has nothing after it that would end it.
-        Err(Fault::Cut { .. }) if is_number(window.text()) => Fault::NotAnObject,
+        Err(Fault::Cut { .. }) if is_number => Fault::NotAnObject,
         Err(_) => Fault::NotJson,
     })
 }

@@ -69,6 +69,14 @@ impl<'a> Text<'a> {
     {
         if self.is_escaped { unescape(self.raw, buffer) } else { Some(self.raw) }
     }
+
+    /// Whether both are the same text, however each is written.
+    pub(crate) fn means_the_same(&self, other: Text<'_>) -> bool {
+        let (mut one, mut two) = (String::new(), String::new());
+        self.raw == other.raw
+            || ((self.is_escaped || other.is_escaped)
+                && self.decode(&mut one).is_some_and(|text| other.decode(&mut two) == Some(text)))
+    }
 }
 
 #[inline(never)]

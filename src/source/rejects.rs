@@ -1,22 +1,24 @@
 //! Records without a valid key: kept whole, as they came, with where they stood and why.
 
-use std::io::{BufRead, BufReader, Seek, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use tempfile::SpooledTempFile;
 
 use super::scratch::{Scratch, full};
 use crate::error::{Error, Result};
 use crate::receipt::Reject;
 
-/// Bytes of rejected records kept in memory before they go to a temporary file.
+/// Bytes of rejected records kept in memory before they go to the temporary file.
 const IN_MEMORY: usize = 1024 * 1024;
 
 /// Rejected records, one line of JSON each: `{"path": …, "reason": …, "record": …}`.
 #[derive(Default)]
 pub(crate) struct Rejects {
-    lines: Option<(SpooledTempFile, PathBuf)>,
+    /// The lines before these, if there were too many for memory.
+    file: Option<(File, PathBuf)>,
+    lines: Vec<u8>,
     count: u64,
 }
 
@@ -34,15 +36,22 @@ impl Rejects {
     /// `System` if the temporary file cannot be written.
     pub(crate) fn push(&mut self, scratch: &Scratch, reject: &Reject, raw: &str) -> Result<()> {
         self.count += 1;
-        let (lines, folder) = self.lines.get_or_insert_with(|| match scratch.file() {
-            Some((_, folder)) => (tempfile::spooled_tempfile_in(IN_MEMORY, folder), folder.into()),
-            None => (tempfile::spooled_tempfile(usize::MAX), PathBuf::new()),
-        });
         let (path, reason) = (serde_json::json!(reject.path), serde_json::json!(reject.reason));
         // A line break in JSON can only be a blank: inside text it is escaped.
         let raw = raw.replace(['\n', '\r'], " ");
-        writeln!(lines, r#"{{"path":{path},"reason":{reason},"record":{raw}}}"#)
-            .map_err(|error| full(folder, error))
+        let line = format!("{{\"path\":{path},\"reason\":{reason},\"record\":{raw}}}\n");
+        self.lines.extend_from_slice(line.as_bytes());
+        if self.lines.len() < IN_MEMORY {
+            return Ok(());
+        }
+        if self.file.is_none() {
+            self.file = scratch.file().map(|(file, folder)| (file, folder.to_owned()));
+        }
+        if let Some((file, folder)) = &mut self.file {
+            file.write_all(&self.lines).map_err(|error| full(folder, error))?;
+            self.lines.clear();
+        }
+        Ok(())
     }
 
     /// How many were taken.
@@ -55,10 +64,15 @@ impl Rejects {
     /// # Errors
     /// `System` if the temporary file cannot be read.
     pub(crate) fn first(&mut self, most: u64, mut show: impl FnMut(Reject)) -> Result<()> {
-        let Some((lines, _)) = &mut self.lines else { return Ok(()) };
-        lines.rewind().map_err(unreadable)?;
+        let file: Box<dyn Read + '_> = match &mut self.file {
+            Some((file, _)) => {
+                file.rewind().map_err(unreadable)?;
+                Box::new(file)
+            }
+            None => Box::new(std::io::empty()),
+        };
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        for line in BufReader::new(lines).lines().take(most) {
+        for line in BufReader::new(file.chain(self.lines.as_slice())).lines().take(most) {
             let line = line.map_err(unreadable)?;
             let Line { path, reason } = serde_json::from_str(&line).map_err(unreadable)?;
             show(Reject { path, reason });
@@ -70,4 +84,30 @@ impl Rejects {
 fn unreadable(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::system("The rejected records could not be read back. Check the disk of the temporary folder, and run again.")
         .caused_by(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_memory_should_hold_goes_to_a_file_and_comes_back_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        for scratch in [Scratch::new(vec![folder.path().to_owned()]), Scratch::new(Vec::new())] {
+            let mut rejects = Rejects::default();
+            let record = format!("{{\"id\": \n\"{}\"}}", "x".repeat(100_000));
+            for number in 0..40 {
+                let reject =
+                    Reject { path: format!("customers[{number}].id"), reason: "no".into() };
+                rejects.push(&scratch, &reject, &record).unwrap();
+            }
+            for most in [0, 1, 25, 40, u64::MAX] {
+                let mut paths = Vec::new();
+                rejects.first(most, |reject| paths.push(reject.path)).unwrap();
+                let expected = (0..most.min(40)).map(|number| format!("customers[{number}].id"));
+                assert!(expected.eq(paths));
+            }
+            assert_eq!(rejects.count(), 40);
+        }
+    }
 }

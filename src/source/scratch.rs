@@ -1,6 +1,7 @@
 //! Where a reply that does not fit into memory is kept meanwhile.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
@@ -20,9 +21,11 @@ impl Scratch {
     /// A new temporary file, readable by this user alone and without a name, so that nothing is left
     /// behind however the process ends; and the folder it is in. `None` if no folder can be written.
     pub(crate) fn file(&self) -> Option<(File, &Path)> {
-        self.folders
-            .iter()
-            .find_map(|folder| Some((tempfile::tempfile_in(folder).ok()?, folder.as_path())))
+        self.folders.iter().find_map(|folder| {
+            let file = tempfile::tempfile_in(folder).ok()?;
+            file.set_permissions(Permissions::from_mode(0o600)).ok()?;
+            Some((file, folder.as_path()))
+        })
     }
 }
 
@@ -51,7 +54,6 @@ mod tests {
 
     #[test]
     fn the_file_is_private_and_has_no_name() {
-        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let scratch = Scratch::new(vec![folder.path().to_owned()]);
         let (file, _) = scratch.file().unwrap();
