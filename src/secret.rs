@@ -10,7 +10,6 @@ use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use url::Url;
-use url::form_urlencoded::byte_serialize;
 
 /// What stands in a text where the token was.
 const REDACTED: &str = "[redacted]";
@@ -42,30 +41,25 @@ impl Token {
         mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// `text` without the token: as it is, percent-encoded, or escaped as in JSON.
+    /// `text` without the token, however it is written there: as it is, percent-encoded, or escaped as in
+    /// JSON or HTML, once or twice, each of its characters in a way of its own.
     pub fn redact(&self, text: &str) -> String {
         let token = self.expose();
-        if token.is_empty() {
-            return text.to_owned();
+        let mut redacted = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            match end_of_token(rest, token) {
+                Some(end) if end > 0 => {
+                    redacted.push_str(REDACTED);
+                    rest = rest.get(end..).unwrap_or_default();
+                }
+                _ => {
+                    redacted.push(first);
+                    rest = rest.get(first.len_utf8()..).unwrap_or_default();
+                }
+            }
         }
-        let form: String = byte_serialize(token.as_bytes()).collect();
-        let percent = form.replace('+', "%20");
-        let json = serde_json::Value::from(token).to_string();
-        let json = json.trim_matches('"').to_owned();
-        let every_byte: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let mut forms = [
-            every_byte.to_lowercase(),
-            every_byte,
-            percent.to_lowercase(),
-            form.to_lowercase(),
-            percent,
-            form,
-            json,
-            token.to_owned(),
-        ];
-        // A longer form may hold a shorter one, which would leave its rest standing.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        forms.iter().fold(text.to_owned(), |text, form| text.replace(form.as_str(), REDACTED))
+        redacted
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the token")]
@@ -78,6 +72,105 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token([redacted])")
     }
+}
+
+/// Where the token ends if the text begins with it in one of its forms.
+fn end_of_token(text: &str, token: &str) -> Option<usize> {
+    let mut ends = vec![0];
+    for character in token.chars() {
+        let mut next: Vec<usize> = ends
+            .iter()
+            .filter_map(|&at| Some((at, text.get(at..)?)))
+            .flat_map(|(at, rest)| {
+                forms(rest, character).into_iter().flatten().map(move |end| at + end)
+            })
+            .collect();
+        next.sort_unstable();
+        next.dedup();
+        ends = next;
+        if ends.is_empty() {
+            return None;
+        }
+    }
+    ends.last().copied()
+}
+
+/// How long a character is at the beginning of a text, in each form in which it may stand there.
+fn forms(text: &str, character: char) -> [Option<usize>; 7] {
+    let unescaped = text.trim_start_matches('\\');
+    let backslashes = text.len() - unescaped.len();
+    let plain = |text: &str| text.starts_with(character).then_some(character.len_utf8());
+    let escaped = if character == '\\' {
+        (backslashes > 0).then_some(backslashes)
+    } else {
+        plain(unescaped).map(|length| backslashes + length)
+    };
+    let unicode = unescaped
+        .strip_prefix('u')
+        .and_then(|rest| starts_with_utf16(rest, character))
+        .filter(|_| backslashes > 0)
+        .map(|length| backslashes + 1 + length);
+    let plus = (character == ' ' && text.starts_with('+')).then_some(1);
+    [
+        plain(text),
+        escaped,
+        unicode,
+        plus,
+        percent(text, character, "%"),
+        percent(text, character, "%25"),
+        entity(text, character),
+    ]
+}
+
+/// Hexadecimal digits after `\u`, and of a second unit with its own backslashes if there is one.
+fn starts_with_utf16(text: &str, character: char) -> Option<usize> {
+    let mut units = [0; 2];
+    let mut rest = text;
+    for (index, unit) in character.encode_utf16(&mut units).iter().enumerate() {
+        if index > 0 {
+            rest = rest.trim_start_matches('\\').strip_prefix('u')?;
+        }
+        let (digits, after) = rest.split_at_checked(4)?;
+        if u16::from_str_radix(digits, 16).ok()? != *unit {
+            return None;
+        }
+        rest = after;
+    }
+    Some(text.len() - rest.len())
+}
+
+/// `%C3%A9`, in either case; encoded again, `%` is `%25`.
+fn percent(text: &str, character: char, sign: &str) -> Option<usize> {
+    let mut rest = text;
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        let (digits, after) = rest.strip_prefix(sign)?.split_at_checked(2)?;
+        if u8::from_str_radix(digits, 16) != Ok(byte) {
+            return None;
+        }
+        rest = after;
+    }
+    Some(text.len() - rest.len())
+}
+
+/// `&amp;`, `&#38;`, `&#x26;`.
+fn entity(text: &str, character: char) -> Option<usize> {
+    let (name, rest) = text.strip_prefix('&')?.split_once(';')?;
+    let named = match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let code = name.strip_prefix('#')?;
+            let code = match code.strip_prefix(['x', 'X']) {
+                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
+                None => code.parse(),
+            };
+            char::from_u32(code.ok()?)
+        }
+    };
+    (named == Some(character)).then_some(text.len() - rest.len())
 }
 
 #[cfg(test)]
@@ -103,6 +196,24 @@ mod tests {
             redacted,
             "[redacted] https://example.com/api?authenticationToken=[redacted] \"[redacted]\""
         );
+    }
+
+    #[test]
+    fn characters_may_be_written_in_any_way() {
+        let token = Token::new("a/é&🌹 %".into());
+        for form in [
+            "a/é&🌹 %",
+            r"a\/\u00e9&\ud83c\udf39 %",
+            r"a\\/\\u00E9&\\uD83C\\uDF39 %",
+            "a%2F%C3%A9%26%F0%9F%8C%B9%20%25",
+            "a%2f%c3%a9%26%f0%9f%8c%b9+%25",
+            "a%252F%25C3%25A9%2526%25F0%259F%258C%25B9%2520%2525",
+            "a&#47;&#xe9;&amp;&#127801;&#32;&#37;",
+        ] {
+            assert_eq!(token.redact(&format!("<{form}>")), "<[redacted]>", "{form}");
+        }
+        assert_eq!(token.redact("a/é&🌹 "), "a/é&🌹 ");
+        assert_eq!(Token::new(String::new()).redact("abc"), "abc");
     }
 
     #[test]

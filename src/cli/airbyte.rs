@@ -52,9 +52,9 @@ pub fn check<W: Write + Send>(
     config: &Input,
 ) -> Result<(), Failed> {
     match try_check(console, streams, config) {
-        Ok(()) => Ok(console.say(&Message::connection_status(None))?),
+        Ok(()) => Ok(console.connection_status(None)?),
         Err(error) if matches!(error.kind(), Kind::Config | Kind::Auth) => {
-            Ok(console.say(&Message::connection_status(Some(error.to_string())))?)
+            Ok(console.connection_status(Some(&error))?)
         }
         Err(error) => {
             tell(console, &error, None);

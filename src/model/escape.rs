@@ -9,7 +9,7 @@ const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 ///
 /// ```
 /// use kometsales::model::escape::plain_prefix;
-/// assert_eq!(plain_prefix("Flores “SAS” \"é\"".as_bytes()), 18);
+/// assert_eq!(plain_prefix("Flores “SAS” \"é\"".as_bytes()), 17);
 /// ```
 #[inline(always)]
 pub fn plain_prefix(bytes: &[u8]) -> usize {

@@ -33,8 +33,8 @@ impl<W: Write + Send> Console<W> {
         Self { output: Mutex::new(Block::new(writer)), level, token: OnceLock::new() }
     }
 
-    /// From now on the token is cut out of every message that is no record: a second wall, should a
-    /// text from outside hold it.
+    /// From now on the token is cut out of every text for people: a second wall, should one from outside
+    /// hold it.
     pub fn hide(&self, token: &Token) {
         // A second token would be the same one.
         let _ = self.token.set(token.clone());
@@ -51,10 +51,21 @@ impl<W: Write + Send> Console<W> {
             )
             .caused_by(error)
         })?;
-        match self.token.get() {
-            Some(token) => self.output().say(&token.redact(&line)),
-            None => self.output().say(&line),
-        }
+        self.output().say(&line)
+    }
+
+    /// A text for people, without the token.
+    fn redacted(&self, text: &str) -> String {
+        self.token.get().map_or_else(|| text.to_owned(), |token| token.redact(text))
+    }
+
+    /// Says whether a configuration works, or why not.
+    ///
+    /// # Errors
+    /// `System`: stdout cannot be written.
+    pub fn connection_status(&self, failure: Option<&Error>) -> Result<()> {
+        let failure = failure.map(|error| self.redacted(&error.to_string()));
+        self.say(&Message::connection_status(failure))
     }
 
     /// Says how far the read of a stream is.
@@ -70,7 +81,9 @@ impl<W: Write + Send> Console<W> {
     /// # Errors
     /// `System`: stdout cannot be written.
     pub fn error(&self, error: &Error, stream: Option<&str>) -> Result<()> {
-        self.say(&Message::error(error, stream, now()))
+        let message = self.redacted(&error.to_string());
+        let causes = error.causes().map(|causes| self.redacted(&causes));
+        self.say(&Message::error(error.kind(), message, causes, stream, now()))
     }
 
     fn output(&self) -> MutexGuard<'_, Block<W>> {
@@ -86,7 +99,7 @@ impl<W: Write + Send> Log for Console<W> {
     fn log(&self, level: Level, message: &str) {
         if level >= self.level {
             // Where stdout is gone, the next record or state says so.
-            let _ = self.say(&Message::log(level, message));
+            let _ = self.say(&Message::log(level, &self.redacted(message)));
         }
     }
 }

@@ -43,11 +43,13 @@ impl Retry {
             return Next::Never;
         }
         let left = self.window.saturating_sub(elapsed);
-        if let Some(asked) = failure.retry_after {
-            return if asked > left { Next::TooLong(asked) } else { Next::Wait(asked) };
+        let asked = failure.retry_after.unwrap_or_default();
+        if asked > left {
+            return Next::TooLong(asked);
         }
         let pause = FIRST.saturating_mul(1 << (self.tries - 1).min(16)).min(LONGEST);
-        let pause = pause.mul_f64(0.75 + random / 2.0);
+        // A server that asks for no pause is not asked again without one.
+        let pause = pause.mul_f64(0.75 + random / 2.0).max(asked);
         if pause > left { Next::Spent } else { Next::Wait(pause) }
     }
 

@@ -96,8 +96,11 @@ impl<R: BufRead> Window<R> {
         let is_partial = error.utf8_error().error_len().is_none();
         let mut bytes = error.into_bytes();
         self.partial = bytes.split_off(valid);
-        if !is_partial || self.ended {
-            return Err(Fault::NotUtf8 { at: self.before + valid as u64 });
+        let at = self.before + valid as u64;
+        match (is_partial, self.ended) {
+            (false, _) => return Err(Fault::NotUtf8 { at }),
+            (true, true) => return Err(Fault::Cut { after: at + self.partial.len() as u64 }),
+            (true, false) => {}
         }
         String::from_utf8(bytes).map_err(|_| Fault::NotUtf8 { at: self.before })
     }
@@ -168,9 +171,9 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_ends_inside_a_character_is_not_utf8() {
+    fn a_reply_that_ends_inside_a_character_is_cut() {
         let mut window = Window::new(b"{\"name\": \"\xC3".as_slice());
-        assert!(matches!(window.fill(), Err(Fault::NotUtf8 { at: 10 })));
+        assert!(matches!(window.fill(), Err(Fault::Cut { after: 11 })));
     }
 
     #[test]

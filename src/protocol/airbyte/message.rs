@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::config::settings;
-use crate::error::Error;
+use crate::error::Kind;
 use crate::log::Level;
 use crate::model::{Stream, Timestamp};
 use crate::state::Checkpoint;
@@ -207,11 +207,17 @@ impl<'a> Message<'a> {
     }
 
     /// Why a run failed, and of which stream.
-    pub fn error(error: &Error, stream: Option<&'a str>, now: Timestamp) -> Self {
+    pub fn error(
+        kind: Kind,
+        message: String,
+        internal_message: Option<String>,
+        stream: Option<&'a str>,
+        now: Timestamp,
+    ) -> Self {
         let error = ErrorTrace {
-            message: error.to_string(),
-            internal_message: error.causes(),
-            failure_type: error.kind().failure_type(),
+            message,
+            internal_message,
+            failure_type: kind.failure_type(),
             stream_descriptor: stream.map(|name| Descriptor { name }),
         };
         Self::trace(now, News::Error { error })
