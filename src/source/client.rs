@@ -2,12 +2,11 @@
 //! is in it.
 
 use std::fmt;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use flate2::write::MultiGzDecoder;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName,
     RETRY_AFTER,
@@ -15,6 +14,7 @@ use reqwest::header::{
 use url::{Host, Url};
 
 use super::failure::Failure;
+use super::inflate::Output;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
@@ -29,9 +29,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Pieces of a reply between the thread that receives and the one that decodes.
 const PIECES: usize = 16;
-
-/// Decompressed bytes that are handed on together.
-const DECOMPRESSED: usize = 64 * 1024;
 
 /// Sends requests.
 pub(crate) struct Client {
@@ -180,16 +177,13 @@ impl Transfer {
         let mut response = request.send().await.map_err(|error| self.explain(error))?;
         let headers = response.headers();
         let encoding = header(headers, CONTENT_ENCODING).to_ascii_lowercase();
-        let mut output = match encoding.as_str() {
-            "" | "identity" => Output::Plain(events),
-            "gzip" | "x-gzip" => Output::Gzip(Box::new(MultiGzDecoder::new(Pieces::new(events)))),
-            _ => {
-                return Err(Error::transient(format!(
-                    "{} compressed its reply in a way that it was not asked for. Run again; if it stays so, something between here and Komet Sales changes its replies.",
-                    self.host
-                ))
-                .into());
-            }
+        let give = |piece| events.send(Event::Piece(piece)).is_ok();
+        let Some(mut output) = Output::new(&encoding, give) else {
+            return Err(Error::transient(format!(
+                "{} compressed its reply in a way that it was not asked for. Run again; if it stays so, something between here and Komet Sales changes its replies.",
+                self.host
+            ))
+            .into());
         };
         if events.send(Event::Head(head(response.status().as_u16(), headers))).is_err() {
             return Ok(());
@@ -323,65 +317,6 @@ fn retry_after(text: &str, now: Option<Timestamp>) -> Option<Duration> {
     }
     let micros = http_date(text)?.micros().saturating_sub(now?.micros());
     Some(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
-}
-
-/// Where the pieces of a body go.
-enum Output<'a> {
-    Plain(&'a SyncSender<Event>),
-    Gzip(Box<MultiGzDecoder<Pieces<'a>>>),
-}
-
-impl Output<'_> {
-    /// Takes a piece as it was received. False if nobody wants more.
-    fn take(&mut self, piece: Bytes) -> io::Result<bool> {
-        match self {
-            Output::Plain(events) => Ok(events.send(Event::Piece(piece)).is_ok()),
-            Output::Gzip(decoder) => match decoder.write_all(&piece) {
-                Err(_) if decoder.get_ref().is_unwanted => Ok(false),
-                written => written.map(|()| true),
-            },
-        }
-    }
-
-    /// Proves that a compressed body ended properly, and hands on its last piece.
-    fn finish(self) -> io::Result<()> {
-        match self {
-            Output::Plain(_) => Ok(()),
-            Output::Gzip(decoder) => decoder.finish()?.flush(),
-        }
-    }
-}
-
-/// Gathers decompressed bytes into pieces.
-struct Pieces<'a> {
-    events: &'a SyncSender<Event>,
-    gathered: Vec<u8>,
-    is_unwanted: bool,
-}
-
-impl<'a> Pieces<'a> {
-    fn new(events: &'a SyncSender<Event>) -> Self {
-        Self { events, gathered: Vec::with_capacity(DECOMPRESSED), is_unwanted: false }
-    }
-}
-
-impl Write for Pieces<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.gathered.extend_from_slice(bytes);
-        if self.gathered.len() >= DECOMPRESSED {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.gathered.is_empty() {
-            return Ok(());
-        }
-        let gathered = std::mem::replace(&mut self.gathered, Vec::with_capacity(DECOMPRESSED));
-        self.is_unwanted = self.events.send(Event::Piece(gathered.into())).is_err();
-        if self.is_unwanted { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
-    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod decode;
 mod envelope;
 mod explain;
 mod failure;
+mod inflate;
 mod json;
 mod probe;
 mod rejects;
