@@ -56,10 +56,7 @@ pub fn check<W: Write + Send>(
         Err(error) if matches!(error.kind(), Kind::Config | Kind::Auth) => {
             Ok(console.connection_status(Some(&error))?)
         }
-        Err(error) => {
-            tell(console, &error, None);
-            Err(Failed::Told(error.kind().exit_code()))
-        }
+        Err(error) => Err(told(console, error, None)),
     }
 }
 
@@ -91,7 +88,7 @@ pub fn read<W: Write + Send>(
         .and_then(|json| Configured::parse(&json, &files.catalog.name()));
     let catalog = match catalog {
         Ok(catalog) => catalog,
-        Err(error) => return Err(told(console, &error, None)),
+        Err(error) => return Err(told(console, error, None)),
     };
     read_streams(console, streams, files, &catalog)
 }
@@ -107,7 +104,7 @@ fn read_streams<W: Write + Send>(
             // The error after them says whether stdout is gone.
             let _ = console.status(name, Status::Incomplete);
         }
-        Err(told(console, &error, stream))
+        Err(told(console, error, stream))
     };
     let config = match read_config(&files.config) {
         Ok((config, warnings)) => {
@@ -142,9 +139,7 @@ fn read_streams<W: Write + Send>(
     for plan in &plans {
         match sync::run(&source, plan, &mut &*console, max_rejects, console) {
             Ok(_) => {}
-            Err(error) if error.is_quiet() => {
-                return Err(Failed::Told(error.kind().exit_code()));
-            }
+            Err(error) if console.is_lost() => return Err(Failed::Untold(error)),
             Err(error) => {
                 first_failure.get_or_insert(error.kind().exit_code());
             }
@@ -160,14 +155,10 @@ fn state(files: &ReadFiles) -> Result<Given> {
     }
 }
 
-fn told<W: Write + Send>(console: &Console<W>, error: &Error, stream: Option<&str>) -> Failed {
-    tell(console, error, stream);
-    Failed::Told(error.kind().exit_code())
-}
-
-/// Says why a run failed. If stdout is gone there is nobody to say it to.
-fn tell<W: Write + Send>(console: &Console<W>, error: &Error, stream: Option<&str>) {
-    if !error.is_quiet() {
-        let _ = console.error(error, stream);
+/// Says why a run failed; what stdout does not take is left to be said elsewhere.
+fn told<W: Write + Send>(console: &Console<W>, error: Error, stream: Option<&str>) -> Failed {
+    match console.error(&error, stream) {
+        Ok(()) => Failed::Told(error.kind().exit_code()),
+        Err(lost) => Failed::Untold(lost),
     }
 }

@@ -86,6 +86,11 @@ impl<W: Write + Send> Console<W> {
         self.say(&Message::error(error.kind(), message, causes, stream, now()))
     }
 
+    /// True if stdout could not be written: what it should have said has to be said elsewhere.
+    pub fn is_lost(&self) -> bool {
+        self.output().is_lost()
+    }
+
     fn output(&self) -> MutexGuard<'_, Block<W>> {
         self.output.lock().unwrap_or_else(PoisonError::into_inner)
     }

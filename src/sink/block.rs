@@ -12,12 +12,13 @@ const BLOCK: usize = 128 * 1024;
 pub(super) struct Block<W> {
     writer: W,
     lines: Vec<u8>,
+    is_lost: bool,
 }
 
 impl<W: Write> Block<W> {
     /// Gathers lines for `writer`.
     pub(super) fn new(writer: W) -> Self {
-        Self { writer, lines: Vec::with_capacity(BLOCK + BLOCK / 4) }
+        Self { writer, lines: Vec::with_capacity(BLOCK + BLOCK / 4), is_lost: false }
     }
 
     /// Where the next line goes. Call [`line_ended`](Self::line_ended) behind it.
@@ -52,6 +53,7 @@ impl<W: Write> Block<W> {
     pub(super) fn flush(&mut self) -> Result<()> {
         let written = self.writer.write_all(&self.lines).and_then(|()| self.writer.flush());
         self.lines.clear();
+        self.is_lost = written.is_err();
         written.map_err(|error| match error.kind() {
             ErrorKind::BrokenPipe => Error::output_closed(),
             _ => Error::system(format!(
@@ -59,5 +61,10 @@ impl<W: Write> Block<W> {
             ))
             .caused_by(error),
         })
+    }
+
+    /// True if stdout could not be written: what it should have said has to be said elsewhere.
+    pub(super) fn is_lost(&self) -> bool {
+        self.is_lost
     }
 }
