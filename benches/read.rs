@@ -8,6 +8,14 @@
 //! The reply is made once and served from a file by the kernel, so that the server is not what is
 //! measured. Times are medians; memory is the largest peak of all rounds.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
+
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! {error, secret, log} ← model ← streams ← {config, state} ← {plan, receipt}
-//!     ← {source, protocol} ← sink ← sync ← {cli, simulator} ← main
+//!     ← {source, protocol} ← sink ← sync ← simulator ← cli ← main
 //! ```
 //!
 //! - [`model`]: what a stream is; [`streams`]: the streams, each a value in a file of its own.

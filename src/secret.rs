@@ -14,6 +14,9 @@ use url::Url;
 /// What stands in a text where the token was.
 const REDACTED: &str = "[redacted]";
 
+/// Backslashes before a character that was escaped three times.
+const MOST_BACKSLASHES: usize = 8;
+
 /// Komet's `authenticationToken`. `Debug` shows nothing of it, and it has no `Display` and no
 /// `Serialize`.
 #[derive(Clone)]
@@ -97,8 +100,8 @@ fn end_of_token(text: &str, token: &str) -> Option<usize> {
 
 /// How long a character is at the beginning of a text, in each form in which it may stand there.
 fn forms(text: &str, character: char) -> [Option<usize>; 7] {
-    let unescaped = text.trim_start_matches('\\');
-    let backslashes = text.len() - unescaped.len();
+    let backslashes = text.bytes().take(MOST_BACKSLASHES).take_while(|&byte| byte == b'\\').count();
+    let unescaped = text.get(backslashes..).unwrap_or_default();
     let plain = |text: &str| text.starts_with(character).then_some(character.len_utf8());
     let escaped = if character == '\\' {
         (backslashes > 0).then_some(backslashes)

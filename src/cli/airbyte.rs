@@ -6,7 +6,7 @@ use super::{Environment, Failed, Input, read_config};
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
 use crate::model::Stream;
-use crate::plan::{Plan, Request};
+use crate::plan::{Mode, Plan, Request};
 use crate::protocol::airbyte::catalog::{Configured, Wanted, discovered};
 use crate::protocol::airbyte::message::{Message, Status};
 use crate::protocol::airbyte::state::Given;
@@ -123,7 +123,10 @@ fn read_streams<W: Write + Send>(
     }
     let plans = state(files).and_then(|given| {
         let plan = |Wanted { stream, selection, mode }| {
-            let state = given.of(stream, config.zone)?;
+            let state = match mode {
+                Mode::FullRefresh => None,
+                Mode::Incremental => given.of(stream, config.zone)?,
+            };
             Ok(Plan::new(&config, Request { stream, selection, mode, state }))
         };
         wanted.into_iter().map(plan).collect::<Result<Vec<Plan>>>()

@@ -1,8 +1,12 @@
 //! From the elements of a list to batches: which value belongs to which field, which records are kept.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use super::columns::Columns;
 use super::convert::{self, Converted};
 use super::envelope::{Elements, Envelope, List};
+use super::extra;
 use super::json::{Parser, Stop, Text, Value};
 use super::rejects::Rejects;
 use super::scratch::Scratch;
@@ -50,7 +54,12 @@ struct Members<'w> {
     seen: u64,
     /// The members that are not declared: name and value as they came.
     unknown: Vec<(Text<'w>, &'w str)>,
+    /// Where each of them is, once they are many.
+    places: HashMap<Cow<'w, str>, usize>,
 }
+
+/// More unknown members than this are looked up by name; fewer are looked through.
+const MANY: usize = 16;
 
 /// Which field came after which, the last time. Records have their members in one order, though some
 /// may be absent, so a guess is nearly always right, and a name that was guessed need not be parsed.
@@ -156,6 +165,10 @@ impl<'a> Decoder<'a> {
             parser.value()?;
             0
         };
+        if is_object && !is_array && members.is_empty() {
+            // What some languages write for an empty list.
+            return Ok(());
+        }
         let position = self.position;
         self.position += 1;
         self.decoded.tally.duplicates += duplicates;
@@ -208,7 +221,7 @@ impl<'a> Decoder<'a> {
         }
         let has_extra = !members.unknown.is_empty();
         if has_extra {
-            self.write_extra(&members.unknown);
+            extra::write(&members.unknown, &mut self.decoded.tally, &mut self.extra);
         }
         self.columns.end_row(has_extra.then_some(self.extra.as_str()), nulled);
         self.decoded.tally.rows += 1;
@@ -224,24 +237,6 @@ impl<'a> Decoder<'a> {
         if self.plan.asked.is_some_and(is_older) {
             self.decoded.tally.not_asked_for += 1;
         }
-    }
-
-    /// Writes the unknown members as one JSON object, as they came but on one line.
-    fn write_extra(&mut self, unknown: &[(Text<'_>, &str)]) {
-        self.extra.clear();
-        for (name, value) in unknown {
-            self.decoded.tally.note_unknown(name.raw);
-            self.extra.push(if self.extra.is_empty() { '{' } else { ',' });
-            self.extra.push('"');
-            self.extra.push_str(name.raw);
-            self.extra.push_str("\":");
-            // A line break in JSON can only be a blank: inside text it is escaped.
-            self.extra.extend(value.split_inclusive(['\n', '\r']).flat_map(|line| {
-                let text = line.trim_end_matches(['\n', '\r']);
-                [text, if text.len() < line.len() { " " } else { "" }]
-            }));
-        }
-        self.extra.push('}');
     }
 }
 
@@ -285,7 +280,16 @@ impl Elements for Decoder<'_> {
 
 impl<'w> Members<'w> {
     fn of(stream: &Stream) -> Self {
-        Self { values: vec![Value::Null; stream.fields.len()], seen: 0, unknown: Vec::new() }
+        Self {
+            values: vec![Value::Null; stream.fields.len()],
+            seen: 0,
+            unknown: Vec::new(),
+            places: HashMap::new(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.seen == 0 && self.unknown.is_empty()
     }
 
     /// The value of a declared field; null if it is absent.
@@ -305,6 +309,7 @@ impl<'w> Members<'w> {
     ) -> Result<u64, Stop> {
         self.seen = 0;
         self.unknown.clear();
+        self.places.clear();
         let mut duplicates = 0;
         let mut previous = stream.fields.len();
         parser.expect(b'{', "an object")?;
@@ -341,16 +346,27 @@ impl<'w> Members<'w> {
     }
 
     fn keep_unknown(&mut self, name: Text<'w>, value: &'w str) -> u64 {
-        match self.unknown.iter_mut().find(|(known, _)| known.means_the_same(name)) {
-            Some(member) => {
-                member.1 = value;
-                1
-            }
-            None => {
-                self.unknown.push((name, value));
-                0
+        if let Some(place) = self.place(name) {
+            self.unknown[place].1 = value;
+            return 1;
+        }
+        self.unknown.push((name, value));
+        if self.unknown.len() > MANY {
+            let first = if self.places.is_empty() { 0 } else { self.unknown.len() - 1 };
+            for (place, (name, _)) in self.unknown.iter().enumerate().skip(first) {
+                self.places.insert(name.meaning(), place);
             }
         }
+        0
+    }
+
+    /// Where an unknown member of this name is.
+    fn place(&self, name: Text<'w>) -> Option<usize> {
+        if self.places.is_empty() {
+            let meaning = name.meaning();
+            return self.unknown.iter().position(|(known, _)| known.meaning() == meaning);
+        }
+        self.places.get(&name.meaning()).copied()
     }
 }
 

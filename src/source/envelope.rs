@@ -6,12 +6,12 @@
 use std::io::BufRead;
 
 use super::failure::Fault;
-use super::json::{Parser, Stop, Value, Walk};
+use super::json::{Parser, Stop, Text, Value, Walk};
 use super::window::Window;
 
 /// How many characters of the server's message are kept: more than is documented and shown, so that a
 /// token in it is whole when it is looked for.
-const MOST_MESSAGE: usize = 2000;
+const MOST_MESSAGE: usize = 4096;
 
 /// What a reply says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) struct Envelope {
     pub(crate) status: Option<Status>,
     /// The member `message`, as text.
     pub(crate) message: String,
+    /// True if what stands for the list is neither a list nor an object nor empty.
+    pub(crate) list_is_scalar: bool,
     /// How many members came again under a name that had come before.
     pub(crate) duplicates: u64,
     /// False if reading stopped because the taker had enough.
@@ -151,7 +153,9 @@ pub(crate) fn read<R: BufRead>(
         match member {
             Member::Status => envelope.status = Some(token(window, status)?),
             Member::Message => envelope.message = token(window, message)?,
-            Member::List => read_list(window, list, elements, &envelope)?,
+            Member::List => {
+                envelope.list_is_scalar = !read_list(window, elements, &envelope)?;
+            }
             Member::Other => walk(window)?,
         }
         if elements.has_enough(&envelope) {
@@ -261,31 +265,30 @@ fn walk<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
     })
 }
 
+/// Reads what stands for the list. False if it is a scalar; null and empty text are no list at all.
 fn read_list<R: BufRead>(
     window: &mut Window<R>,
-    name: &str,
     elements: &mut impl Elements,
     envelope: &Envelope,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let first = token(window, |parser| parser.peek())?;
     elements.begin().map_err(|stop| fault(stop, window.position()))?;
-    match first {
-        b'n' => return walk(window),
-        b'[' | b'{' => {}
-        _ => {
-            walk(window)?;
-            return Err(Fault::Shape(format!("`{name}` is neither a list nor an object nor null")));
-        }
+    if !matches!(first, b'[' | b'{') {
+        return token(window, |parser| {
+            let value = parser.value()?;
+            Ok(matches!(value, Value::Null | Value::Text(Text { raw: "", .. })))
+        });
     }
     let mut list = List { next: Next::ElementOrEnd, is_array: first == b'[' };
     if list.is_array {
         token(window, |parser| parser.expect(b'[', "a list"))?;
     }
-    resume(window, |parser| match elements.take(parser, &mut list) {
+    let read = resume(window, |parser| match elements.take(parser, &mut list) {
         // Enough is enough wherever the window ends.
         Err(Stop::Short) if elements.has_enough(envelope) => Ok(()),
         taken => taken,
-    })
+    });
+    read.map(|()| true)
 }
 
 /// Proves that nothing but blanks follows.

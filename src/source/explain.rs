@@ -15,9 +15,10 @@ use crate::secret::Token;
 /// So much of an error reply is read to quote from.
 const MOST_READ: u64 = 64 * 1024;
 
-/// So many characters are searched for the token. It is at most 50 characters long, 150 encoded, so what
-/// is cut off at the end of [`MOST_READ`] or of a window's excerpt cannot reach into what is shown.
-const MOST_SEARCHED: usize = 512;
+/// So many characters are searched for the token, and of what is left so many can be shown at the most. A
+/// token that begins in what can be shown ends in what is searched, however it is encoded.
+const MOST_SEARCHED: usize = 4096;
+const MOST_LEFT: usize = 512;
 
 /// So many characters are shown.
 const MOST_SHOWN: usize = 200;
@@ -131,9 +132,6 @@ impl Explain<'_> {
             Fault::TooLarge { at } => Error::data(format!(
                 "{reply} has a record of more than 64 MiB at byte {at}. Correct it in Komet Sales, or ask its support."
             )),
-            Fault::Shape(what) => {
-                Error::data(format!("{reply} is not as documented: {what}. {report}"))
-            }
         };
         error.into()
     }
@@ -148,6 +146,10 @@ impl Explain<'_> {
         let (host, stream) = (self.host, self.stream);
         let message = self.shown(&envelope.message);
         match envelope.status {
+            Some(Status::Success) if envelope.list_is_scalar => Err(Error::data(format!(
+                "The reply of {host} to {} has a `{}` that is neither a list nor an object nor null. If it stays so, the API has changed: report it.",
+                stream.method, stream.list
+            ))),
             Some(Status::Success) => Ok(()),
             Some(Status::Failure)
                 if is_empty && says_not_found(&envelope.message, stream.list, stream.record) =>
@@ -184,7 +186,8 @@ impl Explain<'_> {
 
     /// The beginning of a text from outside, on one line, without the token.
     fn shown(&self, text: &str) -> String {
-        let redacted: String = self.token.redact(text).chars().take(MOST_SEARCHED).collect();
+        let searched: String = text.chars().take(MOST_SEARCHED).collect();
+        let redacted: String = self.token.redact(&searched).chars().take(MOST_LEFT).collect();
         let words: Vec<&str> = redacted
             .split(|c: char| c.is_whitespace() || c.is_control())
             .filter(|w| !w.is_empty())

@@ -46,8 +46,6 @@ pub(crate) enum Fault {
     TooDeep { at: u64 },
     /// One record is larger than what is accepted.
     TooLarge { at: u64 },
-    /// A member of the envelope is not what is documented.
-    Shape(String),
     /// The download stopped.
     Download(io::Error),
     /// Whoever takes the records failed.

@@ -4,6 +4,8 @@
 //! Where the text runs out in the middle of a token it answers [`Stop::Short`], and the caller starts
 //! that token again with more text. The grammar is that of RFC 8259, all of it.
 
+use std::borrow::Cow;
+
 mod walk;
 
 pub(crate) use walk::Walk;
@@ -70,12 +72,13 @@ impl<'a> Text<'a> {
         if self.is_escaped { unescape(self.raw, buffer) } else { Some(self.raw) }
     }
 
-    /// Whether both are the same text, however each is written.
-    pub(crate) fn means_the_same(&self, other: Text<'_>) -> bool {
-        let (mut one, mut two) = (String::new(), String::new());
-        self.raw == other.raw
-            || ((self.is_escaped || other.is_escaped)
-                && self.decode(&mut one).is_some_and(|text| other.decode(&mut two) == Some(text)))
+    /// The text that is meant, to be compared with others; as it is written if it is no text.
+    pub(crate) fn meaning(&self) -> Cow<'a, str> {
+        let mut buffer = String::new();
+        match self.is_escaped && self.decode(&mut buffer).is_some() {
+            true => Cow::Owned(buffer),
+            false => Cow::Borrowed(self.raw),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod convert;
 mod decode;
 mod envelope;
 mod explain;
+mod extra;
 mod failure;
 mod inflate;
 mod json;

@@ -27,6 +27,8 @@ pub(crate) struct Tally {
     invalid: Vec<(u64, u64)>,
     /// For each unknown field, how many records had it.
     unknown: BTreeMap<String, u64>,
+    /// The same of those whose value no reader of JSON would take.
+    unreadable: BTreeMap<String, u64>,
 }
 
 impl Tally {
@@ -41,6 +43,7 @@ impl Tally {
             in_future: 0,
             invalid: vec![(0, 0); fields],
             unknown: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
         }
     }
 
@@ -55,11 +58,12 @@ impl Tally {
 
     /// Counts a field that is not declared.
     pub(crate) fn note_unknown(&mut self, name: &str) {
-        if let Some(count) = self.unknown.get_mut(name) {
-            *count += 1;
-        } else if self.unknown.len() < MOST_NAMES {
-            self.unknown.insert(name.to_owned(), 1);
-        }
+        count(&mut self.unknown, name);
+    }
+
+    /// Counts a field that is not declared and whose value became null.
+    pub(crate) fn note_unreadable(&mut self, name: &str) {
+        count(&mut self.unreadable, name);
     }
 
     /// Counts a cursor value; `now` is when the server sent the reply.
@@ -70,6 +74,12 @@ impl Tally {
         } else {
             self.cursor = self.cursor.max(Some(value));
         }
+    }
+
+    /// How many unknown values became null.
+    #[cfg(test)]
+    pub(crate) fn unreadable(&self) -> u64 {
+        self.unreadable.values().sum()
     }
 
     /// What the user should look at.
@@ -92,6 +102,11 @@ impl Tally {
                 "Stream `{name}`: {count} records have a field that this version does not know: `{field}`.{kept}"
             ));
         }
+        for (field, count) in &self.unreadable {
+            warnings.push(format!(
+                "Stream `{name}`: {count} values of the unknown field `{field}` became null in `_extra`, since no reader of JSON takes them: half a character, a number beyond every float, or nested too deep."
+            ));
+        }
         if self.not_asked_for > 0 {
             warnings.push(format!(
                 "Stream `{name}`: the API was asked for what changed since {} and also sent {} older records, which were left out here. Does it ignore `updateAsOf`?",
@@ -112,5 +127,13 @@ impl Tally {
             ));
         }
         warnings
+    }
+}
+
+fn count(names: &mut BTreeMap<String, u64>, name: &str) {
+    if let Some(count) = names.get_mut(name) {
+        *count += 1;
+    } else if names.len() < MOST_NAMES {
+        names.insert(name.to_owned(), 1);
     }
 }

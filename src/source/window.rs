@@ -11,7 +11,7 @@ const WINDOW: usize = 256 * 1024;
 const MOST: usize = 64 * 1024 * 1024;
 
 /// So many bytes of the reply's beginning are kept to quote from.
-const EXCERPT: usize = 1024;
+const EXCERPT: usize = 4096;
 
 /// A window over a reply. It holds the text that has been received and not yet consumed.
 pub(crate) struct Window<R> {

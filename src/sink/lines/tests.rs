@@ -249,9 +249,11 @@ proptest! {
         wanted in 0..512_u32,
     ) {
         let is_wanted = |name: &str| {
-            CUSTOMERS.fields.iter().position(|field| field.name == name).is_some_and(|at| wanted >> at & 1 == 1)
+            let position = CUSTOMERS.fields.iter().position(|field| field.name == name);
+            position.is_some_and(|at| wanted >> at & 1 == 1)
         };
-        for selection in [Selection { extra: false, ..Selection::all(&CUSTOMERS) }, Selection::of(&CUSTOMERS, is_wanted)] {
+        let all = Selection { extra: false, ..Selection::all(&CUSTOMERS) };
+        for selection in [all, Selection::of(&CUSTOMERS, is_wanted)] {
             let batch = batch(&rows, &selection);
             prop_assert_eq!(lines(&batch), general_lines(&batch));
         }
@@ -275,10 +277,12 @@ proptest! {
         let rows: Vec<Row> =
             micros.iter().map(|&micros| Row { updated: Some(micros), ..Row::default() }).collect();
         let batch = batch(&rows, &Selection::of(&CUSTOMERS, |_| false));
-        for ((line, general), micros) in lines(&batch).iter().zip(general_lines(&batch)).zip(micros) {
+        let written = lines(&batch);
+        for ((line, general), micros) in written.iter().zip(general_lines(&batch)).zip(micros) {
             let instant = |line: &str| {
                 let row: Value = serde_json::from_str(line).unwrap();
-                DateTime::parse_from_rfc3339(row["updatedOn"].as_str().unwrap()).unwrap().timestamp_micros()
+                let shown = row["updatedOn"].as_str().unwrap();
+                DateTime::parse_from_rfc3339(shown).unwrap().timestamp_micros()
             };
             prop_assert_eq!(instant(line), micros);
             prop_assert_eq!(instant(&general), micros);

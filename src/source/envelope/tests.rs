@@ -121,6 +121,14 @@ fn of_a_member_that_stands_twice_the_last_one_counts() {
 }
 
 #[test]
+fn a_list_counts_even_if_something_else_of_its_name_stood_before_it() {
+    for first in ["7", "\"OK\"", "false"] {
+        let (_, kept) = reads(&format!(r#"{{"customers": {first}, "customers": [1]}}"#));
+        assert_eq!(kept.elements, ["1"]);
+    }
+}
+
+#[test]
 fn the_message_is_kept_as_text_in_whatever_form_it_comes() {
     for (value, expected) in [
         (r#""Customers not found""#, "Customers not found"),
@@ -165,10 +173,11 @@ fn a_list_may_be_missing_null_empty_or_one_object() {
 
 #[test]
 fn a_list_that_is_a_scalar_is_not_the_documented_shape() {
-    for value in ["7", "\"\"", "\"[]\"", "true"] {
-        let fault = fails(format!(r#"{{"status": 1, "customers": {value}}}"#));
-        let Fault::Shape(what) = fault else { panic!("{value}: {fault:?}") };
-        assert!(what.contains("`customers`"), "{what}");
+    for value in ["7", "\"[]\"", "true"] {
+        assert!(reads(&format!(r#"{{"status": 1, "customers": {value}}}"#)).0.list_is_scalar);
+    }
+    for value in ["null", "\"\"", "[]", "{}"] {
+        assert!(!reads(&format!(r#"{{"status": 1, "customers": {value}}}"#)).0.list_is_scalar);
     }
     assert!(matches!(fails(r#"{"customers": nothing}"#), Fault::Malformed { at: 14, .. }));
 }

@@ -189,7 +189,9 @@ fn ten_million_brackets_do_not_overflow_a_small_stack() {
     std::thread::Builder::new().stack_size(64 * 1024).spawn(read).unwrap().join().unwrap();
 }
 
-const EVERYTHING: &str = "{\"text\": \"a\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00E9é🌹\\ud83c\\udf39\",\r\n \"num\\u0062er\": [0, -0, 12.5e+3, 1E-2, 123456789012345678901234567890],\n\t\"literals\": [true,false,null],\"empty\": [{}, [], \"\", [ ], { }], \"n\": {\"a\": {\"a\": [[1]]}}}";
+const EVERYTHING: &str = r#"{"text": "a\"\\\/\b\f\n\r\t\u00E9é🌹\ud83c\udf39",
+  "num\u0062er": [0, -0, 12.5e+3, 1E-2, 123456789012345678901234567890],
+	"literals": [true,false,null],"empty": [{}, [], "", [ ], { }], "n": {"a": {"a": [[1]]}}}"#;
 
 #[test]
 fn every_beginning_of_a_document_is_short_and_goes_on_where_it_stopped() {
@@ -344,7 +346,9 @@ proptest! {
     }
 
     #[test]
-    fn values_are_those_that_serde_reads(document in document(r"\\u[0-9abcefABCEF][0-9a-fA-F]{3}")) {
+    fn values_are_those_that_serde_reads(
+        document in document(r"\\u[0-9abcefABCEF][0-9a-fA-F]{3}"),
+    ) {
         let expected: serde_json::Value = serde_json::from_str(&document).unwrap();
         prop_assert_eq!(read(&document), expected);
     }

@@ -1,0 +1,134 @@
+//! What one core makes of a reply that is at hand: to batches, and from batches to lines.
+//!
+//! ```sh
+//! cargo bench --bench decode
+//! ```
+
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on is one that failed")]
+
+use std::hint::black_box;
+use std::io;
+
+use arrow_array::RecordBatch;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use kometsales::config::Config;
+use kometsales::log::{Level, Log};
+use kometsales::model::Zone;
+use kometsales::model::arrow::Selection;
+use kometsales::plan::{Mode, Plan, Request};
+use kometsales::receipt::Receipt;
+use kometsales::sink::airbyte::Console;
+use kometsales::sink::lines::Rows;
+use kometsales::sink::{Sink, Writer};
+use kometsales::source::{Scratch, prove};
+use kometsales::streams::customers::CUSTOMERS;
+
+const CUSTOMERS_IN_REPLY: u64 = 100_000;
+
+struct Silent;
+
+impl Log for Silent {
+    fn log(&self, _: Level, _: &str) {}
+}
+
+struct Reading {
+    config: Config,
+    plan: Plan,
+}
+
+impl Reading {
+    fn new(selection: Selection) -> Self {
+        let config = br#"{"authentication_token": "bench"}"#;
+        let (config, _) = Config::parse(config, "the benchmark").unwrap();
+        let request =
+            Request { stream: &CUSTOMERS, selection, mode: Mode::FullRefresh, state: None };
+        let plan = Plan::new(&config, request);
+        Self { config, plan }
+    }
+
+    /// Decodes the reply and drops its batches as they come, or keeps them.
+    fn read(&self, reply: &[u8], mut take: impl FnMut(RecordBatch)) -> Receipt {
+        let now = Zone::UTC.parse("2026-11-24T00:00:00").unwrap();
+        let scratch = Scratch::new(vec![std::env::temp_dir()]);
+        let mut accepted = prove(reply, &self.plan, &self.config, now, &scratch, &Silent).unwrap();
+        while let Some(batch) = accepted.batches.next_batch().unwrap() {
+            take(batch);
+        }
+        accepted.receipt
+    }
+}
+
+fn compact() -> Vec<u8> {
+    let mut reply = Vec::new();
+    kometsales::simulator::write_reply(&mut reply, CUSTOMERS_IN_REPLY).unwrap();
+    reply
+}
+
+/// The same with a member a line, as some servers write it.
+fn pretty(reply: &[u8]) -> Vec<u8> {
+    let reply: serde_json::Value = serde_json::from_slice(reply).unwrap();
+    serde_json::to_vec_pretty(&reply).unwrap()
+}
+
+fn from_reply_to_batches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("from reply to batches");
+    group.sample_size(15);
+    let compact = compact();
+    let pretty = pretty(&compact);
+    let everything = Selection::all(&CUSTOMERS);
+    let some = Selection::of(&CUSTOMERS, |name| matches!(name, "name" | "active"));
+    for (name, reply, selection) in [
+        ("every field", &compact, &everything),
+        ("four fields", &compact, &some),
+        ("every field, pretty-printed", &pretty, &everything),
+    ] {
+        let reading = Reading::new(selection.clone());
+        group.throughput(Throughput::Bytes(reply.len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| reading.read(reply, |batch| drop(black_box(batch))));
+        });
+    }
+    group.finish();
+}
+
+fn from_batches_to_lines(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("from batches to lines");
+    group.sample_size(15);
+    let reading = Reading::new(Selection::all(&CUSTOMERS));
+    let mut batches = Vec::new();
+    let receipt = reading.read(&compact(), |batch| batches.push(batch));
+    let mut lines = Vec::new();
+    write_rows(&batches, &mut lines);
+    group.throughput(Throughput::Bytes(lines.len() as u64));
+    group.bench_function("rows", |bencher| {
+        bencher.iter(|| {
+            lines.clear();
+            write_rows(black_box(&batches), &mut lines);
+        });
+    });
+    let console = Console::new(io::sink(), Level::Error);
+    group.bench_function("Airbyte records", |bencher| {
+        bencher.iter(|| {
+            let mut sink = &console;
+            let mut writer = sink.open(&reading.plan).unwrap();
+            writer.begin(&receipt).unwrap();
+            for batch in &batches {
+                writer.write(black_box(batch)).unwrap();
+            }
+        });
+    });
+    group.finish();
+}
+
+fn write_rows(batches: &[RecordBatch], lines: &mut Vec<u8>) {
+    for batch in batches {
+        let rows = Rows::of(batch).unwrap();
+        for row in 0..batch.num_rows() {
+            rows.write(row, lines);
+            lines.push(b'\n');
+        }
+    }
+}
+
+criterion_group!(benches, from_reply_to_batches, from_batches_to_lines);
+criterion_main!(benches);
