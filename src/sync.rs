@@ -1,5 +1,7 @@
 //! One stream from the API to a sink: the whole product in a page.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use crate::error::{Error, Result};
 use crate::log::Log;
 use crate::plan::Plan;
@@ -21,11 +23,17 @@ pub fn run<S: Sink>(
     max_rejects: u64,
     log: &dyn Log,
 ) -> Result<Receipt> {
-    let read = read(source, plan, sink, max_rejects, log);
+    let attempt = AssertUnwindSafe(|| read(source, plan, sink, max_rejects, log));
+    let read = catch_unwind(attempt).unwrap_or_else(|_| {
+        Err(Error::system(
+            "The read met a fault of this program: report it, with the place that stderr names.",
+        ))
+    });
     if let Err(error) = &read
         && !error.is_quiet()
     {
-        sink.fail(plan.stream.name, error)?;
+        // If the sink cannot be told either, the first failure is the one that says why.
+        let _ = sink.fail(plan.stream.name, error);
     }
     read
 }

@@ -172,11 +172,33 @@ fn a_state_that_holds_nothing_reads_everything_without_a_word() {
         state_of(json!(null)),
         state_of(json!({})),
         json!([{"type": "LEGACY", "data": {}}]),
-        json!([{"type": "STREAM", "stream": {"stream_descriptor": {"name": "orders"}, "stream_state": {"a": 1}}}]),
     ] {
         let answer = Connector::of(&simulator).read_after(&given).succeeded();
         assert_eq!(answer.records().len() as u64, CUSTOMERS, "{given}");
         assert!(answer.warnings().is_empty(), "{given}: {:?}", answer.warnings());
+    }
+}
+
+#[test]
+fn a_state_of_other_streams_alone_reads_everything_with_a_warning() {
+    let simulator = simulator(CUSTOMERS);
+    let given = json!([{"type": "STREAM", "stream": {"stream_descriptor": {"name": "orders"}, "stream_state": {"a": 1}}}]);
+    let answer = Connector::of(&simulator).read_after(&given).succeeded();
+    assert_eq!(answer.records().len() as u64, CUSTOMERS);
+    assert!(answer.warnings()[0].contains("other streams"), "{:?}", answer.warnings());
+}
+
+#[test]
+fn the_state_of_something_else_is_refused_and_nothing_is_read() {
+    let simulator = simulator(CUSTOMERS);
+    for given in [
+        json!({"bookmarks": {"customers": {"replication_key_value": "2024-05-01T00:00:00Z"}}}),
+        json!({"Customers": {"updatedOn": "2024-05-01T00:00:00Z"}}),
+        json!({"updatedOn": "2024-05-01T00:00:00Z"}),
+    ] {
+        let answer = Connector::of(&simulator).read_after(&given);
+        assert_eq!(answer.code, Some(78), "{given}");
+        assert!(simulator.requests().is_empty(), "{given}");
     }
 }
 

@@ -110,7 +110,8 @@ fn one_reply(bytes: &[u8]) {
             assert_eq!(proved.receipt.rejected, proved.rejects.len() as u64);
             for line in &proved.lines {
                 assert!(!line.contains('\n'), "{line}");
-                assert!(serde_json::from_str::<IgnoredAny>(line).is_ok(), "{line}");
+                // What it means to a reader that minds half characters and numbers beyond a float.
+                assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
             }
         }
         Err(error) => assert!(!error.to_string().is_empty()),
@@ -144,7 +145,9 @@ fn elements(json: &[u8]) -> Option<u64> {
     match members.get("customers") {
         None | Some(Value::Null) => Some(0),
         Some(Value::Array(elements)) => Some(elements.len() as u64),
-        Some(Value::Object(_)) => Some(1),
+        // An empty object, or empty text, is what some languages write for an empty list.
+        Some(Value::Object(record)) => Some(u64::from(!record.is_empty())),
+        Some(Value::String(text)) if text.is_empty() => Some(0),
         Some(_) => None,
     }
 }

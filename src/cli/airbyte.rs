@@ -69,7 +69,7 @@ fn try_check<W: Write + Send>(
     console.hide(&config.token);
     warnings.iter().for_each(|warning| console.warn(warning));
     let source = Source::new(&config, Environment::scratch(), console);
-    streams.first().map_or(Ok(()), |stream| source.check(stream))
+    streams.iter().try_for_each(|stream| source.check(stream))
 }
 
 /// Answers `read`: the streams of the catalog one after the other. A stream that fails does not keep the
@@ -122,6 +122,7 @@ fn read_streams<W: Write + Send>(
         console.warn("The configured catalog has no streams, so nothing is read. Select some.");
     }
     let plans = state(files).and_then(|given| {
+        given.check(streams)?.iter().for_each(|warning| console.warn(warning));
         let plan = |Wanted { stream, selection, mode }| {
             let state = match mode {
                 Mode::FullRefresh => None,

@@ -26,8 +26,9 @@ pub(super) struct Options {
 /// Customers that somebody edits between the two reads.
 const EDITED: u64 = 3;
 
-/// Records that are shown of each read.
+/// Records that are shown of a long read, and of how many all are.
 const SHOWN: usize = 3;
+const SHORT: usize = 6;
 
 /// A read of fewer records is over before it has a speed.
 const WORTH_A_RATE: u64 = 50_000;
@@ -207,7 +208,8 @@ impl Demo {
             came.push_str(&format!("; {} a second", thousands(rate as u64)));
         }
         self.line("came", &came)?;
-        for record in &said.first_records {
+        let shown = if said.records <= SHORT as u64 { SHORT } else { SHOWN };
+        for record in said.first_records.iter().take(shown) {
             let text = |field: &str| record[field].as_str().unwrap_or("–").to_owned();
             let row = format!(
                 "{:>10}  {:<10}  {:<32.32}  {:<8}  {}",
@@ -219,7 +221,7 @@ impl Demo {
             );
             self.line("", &self.paint.dim(row))?;
         }
-        if said.records > said.first_records.len() as u64 {
+        if said.records > shown as u64 {
             self.line("", &self.paint.dim(format!("{:>10}", "…")))?;
         }
         let state = said.find("STATE")["state"].clone();
@@ -251,7 +253,7 @@ impl Said {
         if line.starts_with(r#"{"type":"RECORD""#) {
             self.records += 1;
             self.active += u64::from(line.contains(r#""active":true"#));
-            if self.first_records.len() < SHOWN {
+            if self.first_records.len() < SHORT {
                 let record: Value = serde_json::from_str(line).unwrap_or_default();
                 self.first_records.push(record["record"]["data"].clone());
             }

@@ -33,11 +33,11 @@ const USAGE: u8 = 2;
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    #[command(flatten)]
-    singer: singer::Options,
     /// Also say what helps to find a fault (as LOG_LEVEL=debug does)
     #[arg(long, global = true)]
     debug: bool,
+    #[command(flatten)]
+    singer: singer::Options,
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,6 +92,11 @@ pub fn main(
     arguments: impl IntoIterator<Item = OsString>,
     streams: &'static [&'static Stream],
 ) -> ExitCode {
+    // What a fault of this program says may quote what it was working on: only its place is shown.
+    std::panic::set_hook(Box::new(|fault| {
+        let place = fault.location().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(std::io::stderr(), "This program has a fault at {place}: report it.");
+    }));
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(answer) => {
@@ -184,13 +189,19 @@ pub enum Input {
     File(PathBuf),
     /// Standard input.
     Standard,
+    /// JSON in place of a file's name. It may hold the token, so it is not kept.
+    Inline,
     /// Its content, known already.
     Given(Vec<u8>),
 }
 
 impl Input {
     fn of(path: &Path) -> Self {
-        if path == Path::new("-") { Self::Standard } else { Self::File(path.to_owned()) }
+        match path.to_string_lossy().trim_start() {
+            "-" => Self::Standard,
+            text if text.starts_with(['{', '[']) => Self::Inline,
+            _ => Self::File(path.to_owned()),
+        }
     }
 
     /// What it is called in messages.
@@ -198,6 +209,7 @@ impl Input {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Standard => "standard input".to_owned(),
+            Self::Inline => "the command line".to_owned(),
             Self::Given(_) => "given".to_owned(),
         }
     }
@@ -210,6 +222,11 @@ impl Input {
                 File::open(path).and_then(|mut file| file.read_to_end(&mut content))
             }
             Self::Standard => std::io::stdin().lock().read_to_end(&mut content),
+            Self::Inline => {
+                return Err(Error::config(format!(
+                    "The {what} stands on the command line, where every user of this machine can see it. Put it into a file and give its path, or - for standard input."
+                )));
+            }
             Self::Given(given) => {
                 content.clone_from(given);
                 Ok(given.len())

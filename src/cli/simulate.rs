@@ -5,7 +5,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::simulator::{self, DEMO_TOKEN, ScheduledFault, Simulator, describe_faults};
 
 /// How the simulator is to be.
@@ -42,13 +42,12 @@ pub(super) fn run(options: &Options, mut stdout: File) -> Result<()> {
         faults: faults?,
     })?;
     let origin = simulator.base_url().trim_end_matches("/api");
-    let said = write!(
-        stdout,
+    let said = format!(
         "base_url: {}\nauthentication_token: {}\n",
         simulator.base_url(),
         simulator.token()
     );
-    said.and_then(|()| stdout.flush()).map_err(|error| Error::output_closed().caused_by(error))?;
+    super::generate::write(&mut stdout, &said)?;
     let _ = writeln!(
         std::io::stderr(),
         "{} customers. Edit some while it runs: curl -X POST '{origin}/simulator/change?customers=7'. Ctrl-C ends it.",

@@ -13,7 +13,7 @@ use crate::config::{Config, protocol_flag, settings};
 use crate::error::Result;
 use crate::log::{Level, Log};
 use crate::model::{Stream, docs};
-use crate::plan::{Plan, Request};
+use crate::plan::{Mode, Plan, Request};
 use crate::protocol::singer::catalog::{Catalog, Wanted, discovered, everything};
 use crate::protocol::singer::state::Bookmarks;
 use crate::receipt::Receipt;
@@ -143,7 +143,10 @@ fn synchronise(
     };
     let plan = |wanted: &Wanted| {
         let Wanted { stream, selection, mode, .. } = wanted;
-        let state = bookmarks.of(stream, config.zone)?;
+        let state = match mode {
+            Mode::FullRefresh => None,
+            Mode::Incremental => bookmarks.of(stream, config.zone)?,
+        };
         let request = Request { stream, selection: selection.clone(), mode: *mode, state };
         Ok(Plan::new(&config, request))
     };
@@ -234,6 +237,9 @@ fn about(format: Format, streams: &[&Stream]) -> String {
                 capabilities.concat(),
                 settings::markdown()
             );
+            let own = &schema["properties"][ACTIVATE_VERSIONS]["description"];
+            let own = own.as_str().unwrap_or_default();
+            text.push_str(&format!("| `{ACTIVATE_VERSIONS}` | boolean | `false` | {own} |\n"));
             for stream in streams {
                 text.push_str(&format!(
                     "\n## Stream `{}`\n\n{}",

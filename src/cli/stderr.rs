@@ -30,12 +30,20 @@ pub(super) struct Metric<'a> {
 }
 
 impl Stderr {
-    /// Leaves out messages below `level`. Writes JSON where Meltano's logging configuration names the
-    /// SDK's structured formatter, text otherwise.
+    /// Leaves out messages below `level`, or below the one that Meltano's logging configuration names.
+    /// Writes JSON where that configuration names the SDK's structured formatter, text otherwise.
     pub(super) fn new(level: Level) -> Self {
         let wish = Environment::singer_log_config()
             .and_then(|path| std::fs::read_to_string(path).ok())
             .unwrap_or_default();
+        let asked: Value = serde_json::from_str(&wish).unwrap_or_default();
+        let level = match asked["root"]["level"].as_str().unwrap_or_default() {
+            _ if level == Level::Debug => level,
+            "DEBUG" => Level::Debug,
+            "WARNING" => Level::Warn,
+            "ERROR" | "CRITICAL" => Level::Error,
+            _ => level,
+        };
         Self { level, is_json: wish.contains("StructuredFormatter"), token: OnceLock::new() }
     }
 
@@ -92,12 +100,7 @@ fn structured(level: &str, message: &str, metric: Option<&Value>) -> String {
         "extra": {},
     });
     if let Some(metric) = metric {
-        line["metric_info"] = json!({
-            "metric_type": metric["type"],
-            "metric_name": metric["metric"],
-            "metric_value": metric["value"],
-            "tags": metric["tags"],
-        });
+        line["metric_info"] = metric.clone();
         line["stream_name"] = metric["tags"]["stream"].clone();
     }
     line.to_string()

@@ -12,10 +12,14 @@ use url::{Host, Url};
 use crate::error::{Error, Result};
 use crate::model::Zone;
 use crate::secret::Token;
+use crate::streams::ALL;
 
 pub mod settings;
 
 use settings::{Accepts, DEFAULT_BASE_URL, SETTINGS};
+
+/// Bytes of a token at the most. The API documents 50; a whole file in its place is a mistake.
+const MOST_TOKEN: usize = 200;
 
 /// A configuration in which everything is as it must be.
 #[derive(Debug, Clone)]
@@ -77,6 +81,15 @@ impl Config {
             .filter_map(|setting| Some((setting.key, values.text(setting.key)?)))
             .collect();
         let token = values.text("authentication_token").filter(|token| !token.trim().is_empty());
+        let is_token = |token: &String| {
+            token.trim() == token && !token.contains(char::is_control) && token.len() <= MOST_TOKEN
+        };
+        if token.as_ref().is_some_and(|token| !is_token(token)) {
+            values.fault(
+                "authentication_token",
+                "has blanks around it, a line break in it, or is too long",
+            );
+        }
         if token.is_none() && !values.is_faulty("authentication_token") {
             values.fault("authentication_token", "is missing");
         }
@@ -104,9 +117,15 @@ impl Config {
             return Ok((config, warnings));
         }
         let faults: Vec<String> = values.faults.into_iter().map(|(_, fault)| fault).collect();
+        if parts.is_empty() {
+            return Err(Error::config(
+                "No configuration was given. Name one with --config FILE; it is something like {\"authentication_token\": \"…\"}.",
+            ));
+        }
         let origins: Vec<&str> = parts.iter().map(|(_, origin)| origin.as_str()).collect();
+        let hints: String = warnings.iter().map(|warning| format!(" {warning}")).collect();
         Err(Error::config(format!(
-            "The configuration ({}) is wrong: {}.",
+            "The configuration ({}) is wrong: {}.{hints}",
             origins.join(", "),
             faults.join("; ")
         )))
@@ -114,7 +133,7 @@ impl Config {
 }
 
 fn is_filter(key: &str) -> bool {
-    matches!(key, "customer_id" | "sales_person_id" | "location_id" | "name" | "code")
+    ALL.iter().flat_map(|stream| stream.filters).any(|filter| filter.setting == key)
 }
 
 /// The members of the configuration, and what was found wrong with them.
@@ -188,14 +207,17 @@ impl Values {
         let setting = settings::setting(key)?;
         let Accepts::Integer { least, most, .. } = setting.accepts else { return None };
         match text.parse() {
-            Ok(number) if (least..=most).contains(&number) => Some(number),
+            Ok(number) if (least..=most).contains(&number) && !text.starts_with('+') => {
+                Some(number)
+            }
             _ => self.refuse(key),
         }
     }
 
     fn date(&mut self, key: &'static str) -> Option<NaiveDate> {
         let text = self.text(key)?;
-        let date = (text.len() == 10)
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let date = (text.len() == 10 && is_plain)
             .then(|| NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok())
             .flatten()
             .filter(|date| *date >= NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default());

@@ -10,6 +10,9 @@ use super::stream::{EXTRA, Stream, Type};
 /// field, the first field lowest. It never leaves the product; sinks read it and drop it.
 pub const NULLED: &str = "_nulled";
 
+/// The bit of [`NULLED`] that says the same of a value in `_extra`.
+pub const EXTRA_NULLED: u64 = 1 << 63;
+
 /// Which fields of a stream a reader asked for. The key and the cursor are always among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {

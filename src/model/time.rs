@@ -296,10 +296,17 @@ pub fn day_before(date: NaiveDate) -> NaiveDate {
     date.checked_sub_days(Days::new(1)).filter(|date| date.year() >= 1).unwrap_or(date)
 }
 
-/// Reads the `Date` header of a reply (RFC 9110 §5.6.7), to the second.
+/// Reads the `Date` header of a reply (RFC 9110 §5.6.7) in any of its three forms, to the second.
 pub fn http_date(text: &str) -> Option<Timestamp> {
-    let instant = DateTime::parse_from_rfc2822(text).ok()?.with_timezone(&Utc);
-    instant.with_nanosecond(0).map(Timestamp::from)
+    let older = || {
+        ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
+            .iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+            .map(|local| local.and_utc())
+    };
+    let instant =
+        DateTime::parse_from_rfc2822(text).ok().map(|instant| instant.with_timezone(&Utc));
+    instant.or_else(older)?.with_nanosecond(0).map(Timestamp::from)
 }
 
 #[cfg(test)]

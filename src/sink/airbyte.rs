@@ -12,6 +12,8 @@ use super::lines::Rows;
 use super::{Sink, Writer};
 use crate::error::{Error, Result};
 use crate::log::{Level, Log};
+use crate::model::arrow::EXTRA_NULLED;
+use crate::model::stream::EXTRA;
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
 use crate::protocol::airbyte::message::{Message, Status};
@@ -178,8 +180,10 @@ fn changes(stream: &Stream, nulled: u64, line: &mut Vec<u8>) {
         .iter()
         .enumerate()
         .filter(|(index, _)| nulled >> index & 1 == 1)
-        .map(|(_, field)| {
-            json!({"field": field.name, "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"})
+        .map(|(_, field)| field.name)
+        .chain((nulled & EXTRA_NULLED != 0).then_some(EXTRA))
+        .map(|name| {
+            json!({"field": name, "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"})
         })
         .collect();
     line.extend_from_slice(br#","meta":"#);

@@ -51,13 +51,18 @@ impl<W: Write> Block<W> {
     /// # Errors
     /// `System`: stdout cannot be written. A reader that went away is an error to be quiet about.
     pub(super) fn flush(&mut self) -> Result<()> {
+        if self.is_lost {
+            self.lines.clear();
+            // What follows half a line would be taken for the rest of it.
+            return Err(Error::system("stdout could not be written before, so nothing more is."));
+        }
         let written = self.writer.write_all(&self.lines).and_then(|()| self.writer.flush());
         self.lines.clear();
         self.is_lost = written.is_err();
         written.map_err(|error| match error.kind() {
             ErrorKind::BrokenPipe => Error::output_closed(),
             _ => Error::system(format!(
-                "stdout could not be written: {error}. Free space where it goes, and run again: no state was saved."
+                "stdout could not be written: {error}. Check what it goes to, and run again."
             ))
             .caused_by(error),
         })

@@ -82,9 +82,9 @@ impl<W: Write> Sink for Selected<'_, W> {
         })
     }
 
-    /// Nothing: what failed is said on stderr.
+    /// Writes the good records before the failure; what failed is said on stderr.
     fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
-        Ok(())
+        self.tap.output.flush()
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
+use chrono::Utc;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName,
     RETRY_AFTER,
@@ -233,7 +234,7 @@ impl Transfer {
     fn explain(&self, error: reqwest::Error) -> Failure {
         let error = error.without_url();
         let (host, cause) = (&self.host, self.cause(&error));
-        if let Some(tls) = tls_error(&error) {
+        if let Some(tls) = tls_error(&error).filter(|tls| is_lasting(tls)) {
             let tls = self.token.redact(&tls.to_string());
             return Error::config(format!(
                 "The connection to {host} is not secure: {tls}. Check `base_url`, this machine's clock and its CA certificates (SSL_CERT_FILE)."
@@ -246,7 +247,7 @@ impl Transfer {
             ))
         } else if error.is_timeout() {
             Error::transient(format!(
-                "{host} did not send its reply in time: the request may take {} s, and {} s may pass without a byte. Run again, or raise `request_timeout_seconds`.",
+                "{host} did not send its reply in time: the request may take {} s, and {} s may pass without a byte. Run again; for a list that takes longer, raise `request_timeout_seconds` (a check has 30 s at most).",
                 self.timeout.as_secs(),
                 IDLE_TIMEOUT.min(self.timeout).as_secs()
             ))
@@ -274,7 +275,31 @@ impl Transfer {
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        self.token.redact(&cause.to_string())
+        let cause = cause.to_string();
+        // The resolver speaks of its own query.
+        if cause.starts_with("no record") {
+            return "its name is not known".to_owned();
+        }
+        self.token.redact(&cause)
+    }
+}
+
+/// Whether a TLS error is one of what the two sides are, and not of how this one connection went.
+fn is_lasting(error: &rustls::Error) -> bool {
+    use rustls::{AlertDescription, Error};
+    match error {
+        Error::InvalidCertificate(_) | Error::PeerIncompatible(_) => true,
+        // It does not speak TLS at all.
+        Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => true,
+        Error::AlertReceived(alert) => matches!(
+            alert,
+            AlertDescription::ProtocolVersion
+                | AlertDescription::HandshakeFailure
+                | AlertDescription::UnrecognisedName
+                | AlertDescription::CertificateRequired
+                | AlertDescription::AccessDenied
+        ),
+        _ => false,
     }
 }
 
@@ -306,16 +331,19 @@ fn head(status: u16, headers: &HeaderMap) -> Head {
         status,
         date,
         content_type: header(headers, CONTENT_TYPE).to_owned(),
-        retry_after: retry_after(header(headers, RETRY_AFTER), date),
+        retry_after: retry_after(
+            header(headers, RETRY_AFTER),
+            date.unwrap_or_else(|| Timestamp::from(Utc::now())),
+        ),
     }
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which is compared with the server's own clock.
-fn retry_after(text: &str, now: Option<Timestamp>) -> Option<Duration> {
+fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
-    let micros = http_date(text)?.micros().saturating_sub(now?.micros());
+    let micros = http_date(text)?.micros().saturating_sub(now.micros());
     Some(Duration::from_micros(u64::try_from(micros).unwrap_or(0)))
 }
 
@@ -326,7 +354,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_seconds_or_a_date_by_the_servers_clock() {
-        let now = Zone::UTC.parse("2026-11-24T01:02:03");
+        let now = Zone::UTC.parse("2026-11-24T01:02:03").unwrap();
         assert_eq!(retry_after("7", now), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("0", now), Some(Duration::ZERO));
         let later = "Tue, 24 Nov 2026 01:03:03 GMT";

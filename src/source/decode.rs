@@ -14,6 +14,7 @@ use super::spool::Spool;
 use super::tally::Tally;
 use crate::config::Config;
 use crate::error::Result;
+use crate::model::arrow::EXTRA_NULLED;
 use crate::model::{Stream, Timestamp, Zone};
 use crate::plan::Plan;
 use crate::receipt::Reject;
@@ -221,7 +222,8 @@ impl<'a> Decoder<'a> {
         }
         let has_extra = !members.unknown.is_empty();
         if has_extra {
-            extra::write(&members.unknown, &mut self.decoded.tally, &mut self.extra);
+            let is_whole = extra::write(&members.unknown, &mut self.decoded.tally, &mut self.extra);
+            nulled |= if is_whole || !selection.extra { 0 } else { EXTRA_NULLED };
         }
         self.columns.end_row(has_extra.then_some(self.extra.as_str()), nulled);
         self.decoded.tally.rows += 1;

@@ -193,8 +193,14 @@ fn open<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
     }
     // A number at the end of the reply has nothing after it that would end it.
     let is_number = is_number(window.text());
+    let begins_with_number = window
+        .text()
+        .trim_start()
+        .starts_with(|first: char| first == '-' || first.is_ascii_digit());
     Err(match walk(window).and_then(|()| end(window)) {
-        Ok(()) | Err(Fault::MoreThanOneValue { .. }) => Fault::NotAnObject,
+        Ok(()) => Fault::NotAnObject,
+        // Text often begins with a number.
+        Err(Fault::MoreThanOneValue { .. }) if !begins_with_number => Fault::NotAnObject,
         Err(fault @ Fault::Download(_)) => fault,
         Err(Fault::Cut { .. }) if is_number => Fault::NotAnObject,
         Err(_) => Fault::NotJson,
@@ -252,7 +258,7 @@ fn fault(stop: Stop, position: u64) -> Fault {
     match stop {
         Stop::Short => Fault::Cut { after: position },
         Stop::Malformed { at, expected } => Fault::Malformed { at: position + at as u64, expected },
-        Stop::TooDeep => Fault::TooDeep { at: position },
+        Stop::TooDeep { at } => Fault::TooDeep { at: position + at as u64 },
         Stop::Failed(error) => Fault::Failed(*error),
     }
 }

@@ -20,6 +20,9 @@ const MOST_READ: u64 = 64 * 1024;
 const MOST_SEARCHED: usize = 4096;
 const MOST_LEFT: usize = 512;
 
+/// A reply that stops being JSON so soon never was the API's.
+const NEAR_THE_BEGINNING: u64 = 16;
+
 /// So many characters are shown.
 const MOST_SHOWN: usize = 200;
 
@@ -108,6 +111,13 @@ impl Explain<'_> {
             Fault::Cut { after } => Error::transient(format!(
                 "{reply} was cut: it ended after {after} bytes, before its JSON did. Run again."
             )),
+            Fault::Malformed { at, expected } if at < NEAR_THE_BEGINNING => {
+                Error::transient(format!(
+                    "{reply} is not JSON: expected {expected} at byte {at} (HTTP {}; {}). Check `base_url`, or run again later.",
+                    self.head.status,
+                    self.quote(excerpt)
+                ))
+            }
             Fault::Malformed { at, expected } => Error::transient(format!(
                 "{reply} is corrupt: expected {expected} at byte {at}. Run again."
             )),
@@ -117,8 +127,8 @@ impl Explain<'_> {
                 self.quote(excerpt)
             )),
             Fault::NotAnObject => Error::data(format!(
-                "{reply} is JSON and not an object ({}). Check `base_url`. {report}",
-                self.quote(excerpt)
+                "{reply} is JSON, but not an object (HTTP {}). Check `base_url`. {report}",
+                self.head.status
             )),
             Fault::MoreThanOneValue { at } => Error::data(format!(
                 "{reply} holds more than one JSON value: another begins at byte {at}. {report}"
@@ -157,10 +167,16 @@ impl Explain<'_> {
                 log.info(&format!("Stream `{}`: {host} said “{message}”: no rows.", stream.name));
                 Ok(())
             }
-            Some(Status::Failure) => Err(Error::auth(format!(
-                "{host} refused {}: it said “{message}”. Check `authentication_token`, that it may call {}, and the filters.",
-                stream.method, stream.method
-            ))),
+            Some(Status::Failure) => {
+                let said = match message.as_str() {
+                    "" => "it gave no reason".to_owned(),
+                    message => format!("it said “{message}”"),
+                };
+                Err(Error::auth(format!(
+                    "{host} refused {}: {said}. Check `authentication_token`, what it is allowed to call, and the filters.",
+                    stream.method
+                )))
+            }
             Some(Status::Unknown) => Err(Error::data(format!(
                 "The reply of {host} to {} has a `status` that is neither 1 nor 0. If it stays so, the API has changed: report it.",
                 stream.method

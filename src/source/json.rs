@@ -26,7 +26,10 @@ pub(crate) enum Stop {
         expected: &'static str,
     },
     /// Objects and arrays stand too deep in each other.
-    TooDeep,
+    TooDeep {
+        /// Byte position in the text.
+        at: usize,
+    },
     /// Whoever takes the values failed.
     Failed(Box<Error>),
 }

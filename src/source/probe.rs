@@ -11,9 +11,6 @@ use crate::log::Log;
 /// A day on which nothing has been updated yet, so that the API has nothing to send.
 pub(crate) const NEVER: &str = "2999-12-31";
 
-/// So little is received at a time that a list which comes all the same is dropped soon.
-const WINDOW: usize = 4096;
-
 /// Takes nothing, and sees whether there is anything.
 struct Probe {
     saw_element: bool,
@@ -22,7 +19,7 @@ struct Probe {
 /// Reads a reply until it is clear whether the API accepts the request.
 pub(crate) fn judge(body: Body, explain: &Explain<'_>, log: &dyn Log) -> Result<(), Failure> {
     let body = explain.accept_status(body)?;
-    let mut window = Window::sized(body, WINDOW);
+    let mut window = Window::eager(body);
     let mut probe = Probe { saw_element: false };
     let read = envelope::read(&mut window, explain.list(), &mut probe);
     let envelope = read.map_err(|fault| explain.fault(fault, window.excerpt()))?;

@@ -8,6 +8,12 @@ use crate::plan::Plan;
 /// So many names of unknown fields are told apart; a record has few, but a broken server may send any.
 const MOST_NAMES: usize = 100;
 
+/// What stands for the rest of them.
+const OTHERS: &str = "(others)";
+
+/// So much of a name is shown.
+const MOST_CHARACTERS: usize = 100;
+
 /// The counts of one list.
 #[derive(Debug)]
 pub(crate) struct Tally {
@@ -104,7 +110,7 @@ impl Tally {
         }
         for (field, count) in &self.unreadable {
             warnings.push(format!(
-                "Stream `{name}`: {count} values of the unknown field `{field}` became null in `_extra`, since no reader of JSON takes them: half a character, a number beyond every float, or nested too deep."
+                "Stream `{name}`: {count} records have an unknown field `{field}` that is null in `_extra` or not in it, since most readers of JSON would refuse it: half a character, a number beyond every float, or nested too deep."
             ));
         }
         if self.not_asked_for > 0 {
@@ -133,7 +139,8 @@ impl Tally {
 fn count(names: &mut BTreeMap<String, u64>, name: &str) {
     if let Some(count) = names.get_mut(name) {
         *count += 1;
-    } else if names.len() < MOST_NAMES {
-        names.insert(name.to_owned(), 1);
+    } else {
+        let name = if names.len() + 1 < MOST_NAMES { name } else { OTHERS };
+        *names.entry(name.chars().take(MOST_CHARACTERS).collect()).or_default() += 1;
     }
 }

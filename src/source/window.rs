@@ -7,6 +7,9 @@ use super::failure::Fault;
 /// How much of the reply is looked at together. It fits into a core's own cache.
 const WINDOW: usize = 256 * 1024;
 
+/// How much of it where it may not be wanted whole.
+const EAGER_WINDOW: usize = 4096;
+
 /// The largest record accepted, in bytes. The window grows to hold one, and no further.
 const MOST: usize = 64 * 1024 * 1024;
 
@@ -25,17 +28,25 @@ pub(crate) struct Window<R> {
     before: u64,
     size: usize,
     excerpt: Vec<u8>,
+    /// Whether what has come is looked at before the window is full.
+    is_eager: bool,
     ended: bool,
 }
 
 impl<R: BufRead> Window<R> {
     /// An empty window over a reply.
     pub(crate) fn new(input: R) -> Self {
-        Self::sized(input, WINDOW)
+        Self::sized(input, WINDOW, false)
     }
 
-    /// An empty window of so many bytes, for a reply that may not be wanted whole.
-    pub(crate) fn sized(input: R, size: usize) -> Self {
+    /// An empty window for a reply that may not be wanted whole: each piece of it is looked at as soon as it
+    /// has come.
+    pub(crate) fn eager(input: R) -> Self {
+        Self::sized(input, EAGER_WINDOW, true)
+    }
+
+    /// An empty window of so many bytes.
+    pub(crate) fn sized(input: R, size: usize, is_eager: bool) -> Self {
         Self {
             input,
             text: String::with_capacity(size),
@@ -44,6 +55,7 @@ impl<R: BufRead> Window<R> {
             before: 0,
             size,
             excerpt: Vec::new(),
+            is_eager,
             ended: false,
         }
     }
@@ -78,6 +90,9 @@ impl<R: BufRead> Window<R> {
             let some = received.len().min(self.size - bytes.len());
             bytes.extend_from_slice(&received[..some]);
             self.input.consume(some);
+            if self.is_eager {
+                break;
+            }
         }
         if self.before == 0 {
             self.excerpt = bytes[..bytes.len().min(EXCERPT)].to_vec();

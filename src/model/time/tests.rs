@@ -92,6 +92,9 @@ fn days_and_midnights_follow_the_zone() {
 fn the_date_header_is_read() {
     let read = http_date("Tue, 24 Nov 2026 01:02:03 GMT").unwrap();
     assert_eq!(read.to_string(), "2026-11-24T01:02:03Z");
+    for older in ["Tuesday, 24-Nov-26 01:02:03 GMT", "Tue Nov 24 01:02:03 2026"] {
+        assert_eq!(http_date(older), Some(read), "{older}");
+    }
     assert_eq!(http_date("soon"), None);
 }
 

@@ -10,6 +10,7 @@ use crate::state::State;
 #[derive(Debug, Default)]
 pub struct Given {
     streams: Vec<(String, Value)>,
+    is_legacy: bool,
 }
 
 impl Given {
@@ -53,6 +54,27 @@ impl Given {
             Some((_, json)) => State::from_json(json, stream, zone),
             None => Ok(None),
         }
+    }
+
+    /// Looks whether any of it is of a stream that there is. A warning, where all of it is of others.
+    ///
+    /// # Errors
+    /// `Config`: an object that names no stream, and so is the state of something else.
+    pub fn check(&self, streams: &[&Stream]) -> Result<Option<String>> {
+        let is_known = |name: &str| streams.iter().any(|stream| stream.name == name);
+        if self.streams.is_empty() || self.streams.iter().any(|(name, _)| is_known(name)) {
+            return Ok(None);
+        }
+        let known: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
+        let known = known.join(", ");
+        if self.is_legacy {
+            return Err(Error::config(format!(
+                "The state is of something else: it names none of the streams there are ({known}). Give back what this connector wrote, something like {{\"customers\": {{\"updatedOn\": \"2019-02-28T00:00:01Z\"}}}}, or an empty list to read everything."
+            )));
+        }
+        Ok(Some(format!(
+            "The state is of other streams than there are ({known}), so everything is read."
+        )))
     }
 
     fn add(&mut self, message: Value) -> Result<(), &'static str> {
@@ -112,9 +134,12 @@ impl Given {
     }
 
     fn add_legacy(&mut self, states: serde_json::Map<String, Value>) -> Result<(), &'static str> {
-        if states.values().any(|state| !state.is_object()) {
-            return Err("it is no state of this connector");
+        if states.values().any(|state| !state.is_object() && !state.is_null()) {
+            return Err(
+                "it names no stream; one that a person writes is something like {\"customers\": {\"updatedOn\": \"2019-02-28T00:00:01Z\"}}",
+            );
         }
+        self.is_legacy |= !states.is_empty();
         self.streams.extend(states);
         Ok(())
     }

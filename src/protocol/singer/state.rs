@@ -42,7 +42,9 @@ impl Bookmarks {
             Value::Object(value) => value,
             _ => return Err(refuse("it is not an object")),
         };
+        let is_of_singer = |name: &String| name == "bookmarks" || name == "currently_syncing";
         match value.get("bookmarks") {
+            None if !value.keys().all(is_of_singer) => Err(refuse("it has no `bookmarks`")),
             None | Some(Value::Null | Value::Object(_)) => Ok(Self { value }),
             Some(_) => Err(refuse("its `bookmarks` are not an object")),
         }
@@ -66,15 +68,32 @@ impl Bookmarks {
             )));
         }
         let value = |name: &str| bookmark.get(name).cloned().unwrap_or_default();
-        if bookmark.is_object()
-            && value("replication_key_value").is_null()
-            && value("version").is_null()
-        {
+        // What an interrupted tap of the SDK leaves behind says nothing of what was read.
+        let is_unfinished = |(name, value): (&String, &Value)| {
+            let unfinished = [
+                "progress_markers",
+                "replication_key_signpost",
+                "starting_replication_value",
+                "replication_key",
+            ];
+            value.is_null() || unfinished.contains(&name.as_str())
+        };
+        if bookmark.as_object().is_some_and(|members| members.iter().all(is_unfinished)) {
             return Ok(None);
+        }
+        let written = match value("replication_key_value") {
+            Value::Null => value(cursor),
+            written => written,
+        };
+        if bookmark.is_object() && written.is_null() && value("version").is_null() {
+            return Err(Error::config(format!(
+                "The bookmark of stream `{}` has no `replication_key_value`. Give back the last STATE of this tap, or none to read everything.",
+                stream.name
+            )));
         }
         let state = match bookmark {
             Value::Object(_) => json!({
-                cursor: value("replication_key_value"),
+                cursor: written,
                 "scope": value("scope"),
                 "version": value("version"),
             }),
@@ -166,6 +185,12 @@ mod tests {
     }
 
     #[test]
+    fn a_person_may_write_the_cursor_alone() {
+        let json = r#"{"bookmarks": {"customers": {"updatedOn": "2019-02-28T00:00:01Z"}}}"#;
+        assert_eq!(read(json).unwrap().unwrap().cursor, Zone::UTC.parse("2019-02-28T00:00:01"));
+    }
+
+    #[test]
     fn what_is_no_state_is_refused() {
         for json in [
             "{",
@@ -177,6 +202,9 @@ mod tests {
             r#"{"bookmarks": {"customers": {"replication_key_value": "yesterday"}}}"#,
             r#"{"bookmarks": {"customers": {"replication_key": "id", "replication_key_value": "7"}}}"#,
             r#"{"bookmarks": {"customers": {"version": 2}}}"#,
+            r#"{"bookmarks": {"customers": {"foo": 1}}}"#,
+            r#"{"updatedOn": "2019-02-28T00:00:01Z"}"#,
+            r#"{"customers": {"updatedOn": "2019-02-28T00:00:01Z"}}"#,
         ] {
             assert!(read(json).is_err(), "{json}");
         }

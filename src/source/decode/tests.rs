@@ -52,7 +52,7 @@ impl Wanted {
         let now = at("2025-01-01T00:00:00");
         let most = spool::IN_MEMORY;
         let mut decoder = Decoder::new(&self.plan, &self.config, now, &scratch, most);
-        let mut window = Window::sized(BufReader::with_capacity(100, reply.as_bytes()), 300);
+        let mut window = Window::sized(BufReader::with_capacity(100, reply.as_bytes()), 300, false);
         envelope::read(&mut window, "customers", &mut decoder).unwrap();
         let Decoded { spool, tally, mut rejects } = decoder.finish().unwrap();
         let mut shown = Vec::new();

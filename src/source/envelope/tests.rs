@@ -46,7 +46,7 @@ fn read_bytes(reply: &[u8]) -> (Result<Envelope, Fault>, Kept) {
     let read_through = |size, capacity| {
         let mut kept = Kept::default();
         let input = BufReader::with_capacity(capacity, reply);
-        let mut window = Window::sized(input, size);
+        let mut window = Window::sized(input, size, false);
         (read(&mut window, "customers", &mut kept), kept)
     };
     let (expected, kept) = read_through(256 * 1024, 8192);
@@ -307,7 +307,7 @@ fn what_is_malformed_is_told_with_its_position_in_the_reply() {
 fn whoever_has_enough_need_not_see_the_rest() {
     let reply = br#"{"customers": [1, 2, 3, 4], "status": 1} and so on"#;
     let mut kept = Kept { enough: Some(2), ..Kept::default() };
-    let envelope = read(&mut Window::sized(&reply[..], 20), "customers", &mut kept).unwrap();
+    let envelope = read(&mut Window::sized(&reply[..], 20, false), "customers", &mut kept).unwrap();
     assert!(!envelope.is_whole);
     assert_eq!(envelope.status, None);
     assert!(kept.elements.starts_with(&["1".into(), "2".into()]));

@@ -166,11 +166,11 @@ fn what_is_malformed_is_told_with_its_position() {
 fn values_nest_128_deep_and_no_deeper() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert!(is_accepted(&nested(128)));
-    assert!(matches!(walk(&nested(129)), Err(Stop::TooDeep)));
-    assert!(matches!(Parser::new(&nested(129)).value(), Err(Stop::TooDeep)));
+    assert!(matches!(walk(&nested(129)), Err(Stop::TooDeep { .. })));
+    assert!(matches!(Parser::new(&nested(129)).value(), Err(Stop::TooDeep { .. })));
     let alternating = "[{\"a\":".repeat(64) + "1" + &"}]".repeat(64);
     assert!(is_accepted(&alternating));
-    assert!(matches!(walk(&format!("[{alternating}]")), Err(Stop::TooDeep)));
+    assert!(matches!(walk(&format!("[{alternating}]")), Err(Stop::TooDeep { .. })));
     // How deep it has been does not matter to what follows.
     assert!(is_accepted(&format!("[{0},{0}]", nested(127))));
     assert!(!is_accepted(&("[".repeat(128) + &"]".repeat(127) + "}")));
@@ -181,8 +181,8 @@ fn ten_million_brackets_do_not_overflow_a_small_stack() {
     let read = || {
         for opening in ["[", "{\"a\":"] {
             let document = opening.repeat(10_000_000 / opening.len());
-            assert!(matches!(walk(&document), Err(Stop::TooDeep)));
-            assert!(matches!(Parser::new(&document).value(), Err(Stop::TooDeep)));
+            assert!(matches!(walk(&document), Err(Stop::TooDeep { .. })));
+            assert!(matches!(Parser::new(&document).value(), Err(Stop::TooDeep { .. })));
         }
         assert!(is_accepted(&format!("[{}[]]", "[[[]]],".repeat(20_000))));
     };

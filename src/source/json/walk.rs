@@ -71,7 +71,7 @@ impl Walk {
 
     fn open(&mut self, parser: &mut Parser<'_>, kind: u128, next: Next) -> Result<(), Stop> {
         if self.depth == MOST_DEPTH {
-            return Err(Stop::TooDeep);
+            return Err(Stop::TooDeep { at: parser.position() });
         }
         parser.advance();
         self.depth += 1;
