@@ -21,6 +21,7 @@ use std::io::{BufWriter, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 fn main() {
@@ -131,16 +132,22 @@ fn run(command: &[&str], folder: &Path) -> Run {
         .stderr(Stdio::inherit())
         .spawn()
         .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    let done = loop {
-        if let Some(done) = child.try_wait().unwrap() {
-            break done;
-        }
-        peak = peak.max(high_water(&status));
-        std::thread::sleep(Duration::from_micros(500));
-    };
-    let wall = started.elapsed();
+    // Seldom enough not to be what is measured: the kernel keeps the highest value.
+    let (status, ended) = (format!("/proc/{}/status", child.id()), AtomicBool::new(false));
+    let (done, wall, peak) = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut peak = 0;
+            while !ended.load(Ordering::Relaxed) {
+                peak = peak.max(high_water(&status));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            peak
+        });
+        let done = child.wait().unwrap();
+        let wall = started.elapsed();
+        ended.store(true, Ordering::Relaxed);
+        (done, wall, watch.join().unwrap())
+    });
     assert!(done.success(), "{command:?}: {done}");
     Run { wall, peak }
 }
