@@ -110,6 +110,20 @@ fn a_stdout_that_takes_nothing_is_an_error_and_is_told() {
 }
 
 #[test]
+fn two_files_from_standard_input_are_a_mistake_on_the_command_line() {
+    let connector = Connector::of(&simulator(1));
+    for arguments in [
+        vec!["read", "--config", "-", "--catalog", "-"],
+        vec!["read", "--config", "-", "--catalog", "c.json", "--state", "-"],
+        vec!["--config", "-", "--state", "-"],
+    ] {
+        let answer = connector.run(&arguments);
+        assert_eq!(answer.code, Some(2), "{arguments:?}");
+        assert!(answer.stderr.contains("standard input"), "{}", answer.stderr);
+    }
+}
+
+#[test]
 fn a_signal_ends_a_read_at_once_by_its_default_action() {
     for (name, number) in [("TERM", 15), ("INT", 2)] {
         let simulator = simulator(10);

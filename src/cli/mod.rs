@@ -107,7 +107,13 @@ pub fn main(
     };
     let level = if arguments.debug { Level::Debug } else { Environment::log_level() };
     let Arguments { command, singer, .. } = arguments;
-    if let Err(answer) = singer.check(command.is_some()) {
+    let once = match &command {
+        Some(Command::Read { config, catalog, state }) => {
+            read_once([Some(&config.config), Some(catalog), state.as_ref()].into_iter().flatten())
+        }
+        _ => read_once(singer.files()),
+    };
+    if let Err(answer) = once.and_then(|()| singer.check(command.is_some())) {
         let mut program = Arguments::command();
         let _ = program.error(clap::error::ErrorKind::ArgumentConflict, answer).print();
         return ExitCode::from(USAGE);
@@ -125,6 +131,14 @@ pub fn main(
             }
             ExitCode::from(error.kind().exit_code())
         }
+    }
+}
+
+/// Standard input can be read once.
+fn read_once<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), &'static str> {
+    match paths.filter(|path| path.as_os_str() == "-").count() {
+        0 | 1 => Ok(()),
+        _ => Err("only one file can come from standard input: give the others by their path"),
     }
 }
 

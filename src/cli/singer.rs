@@ -69,6 +69,11 @@ enum Test {
 }
 
 impl Options {
+    /// The files that are to be read.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.config.iter().chain(&self.catalog).chain(&self.state)
+    }
+
     /// Checks what the parser cannot: a verb has its own flags, and without a verb there must be a flag.
     pub(super) fn check(&self, has_verb: bool) -> Result<(), &'static str> {
         let is_used = !self.config.is_empty()

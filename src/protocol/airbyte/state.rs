@@ -85,6 +85,13 @@ impl Given {
                 Err("it is neither an object nor a list")
             };
         };
+        let is_reset = ["global", "stream", "data"]
+            .iter()
+            .any(|name| members.get(*name).is_some_and(Value::is_null))
+            && members.iter().all(|(name, value)| name == "type" || value.is_null());
+        if is_reset {
+            return Ok(());
+        }
         members.retain(|_, value| !value.is_null());
         let kind = members.get("type").and_then(Value::as_str).map(str::to_owned);
         match kind.as_deref() {
@@ -170,6 +177,9 @@ mod tests {
             r#"{"customers": {}}"#,
             r#"[{"type": "STREAM", "stream": {"stream_descriptor": {"name": "customers"}, "stream_state": null}}]"#,
             r#"[{"type": "LEGACY", "data": {}}]"#,
+            r#"[{"type": "GLOBAL", "global": null}]"#,
+            r#"[{"type": "STREAM", "stream": null}]"#,
+            r#"[{"type": "LEGACY", "data": {"customers": null}}]"#,
             r#"[{"type": "GLOBAL", "global": {"shared_state": null, "stream_states": []}}]"#,
         ] {
             assert_eq!(cursor(json), None, "{json}");
