@@ -21,7 +21,8 @@ pub(crate) fn write(members: &[(Text<'_>, &str)], tally: &mut Tally, object: &mu
     let mut is_whole = true;
     for (name, value) in members {
         let is_name = name.decode(&mut String::new()).is_some();
-        if !is_name || !is_readable(value) {
+        let is_readable = is_readable(value);
+        if !is_name || !is_readable {
             tally.note_unreadable(&name.meaning());
             is_whole = false;
         } else {
@@ -34,7 +35,7 @@ pub(crate) fn write(members: &[(Text<'_>, &str)], tally: &mut Tally, object: &mu
         object.push('"');
         object.push_str(name.raw);
         object.push_str("\":");
-        if !is_readable(value) {
+        if !is_readable {
             object.push_str("null");
             continue;
         }
