@@ -5,7 +5,7 @@
 //! or right of it, and imports leftwards only:
 //!
 //! ```text
-//! {error, secret, log} ← model ← streams ← {config, state} ← {plan, receipt}
+//! {error, interrupt, secret, log} ← model ← streams ← {config, state} ← {plan, receipt}
 //!     ← {source, protocol} ← sink ← sync ← simulator ← cli ← main
 //! ```
 //!
@@ -19,6 +19,7 @@
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod interrupt;
 pub mod log;
 pub mod model;
 pub mod plan;

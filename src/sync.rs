@@ -6,13 +6,14 @@ use crate::error::{Error, Result};
 use crate::log::Log;
 use crate::plan::Plan;
 use crate::receipt::{Receipt, Reject};
-use crate::sink::{Sink, Writer};
+use crate::sink::{Outcome, Sink, Writer};
 use crate::source::{Accepted, Source};
 
 /// Reads a stream into a sink. The reply is received whole and proved before the sink sees a row of it,
 /// and the state follows the last row.
 ///
-/// More than `max_rejects` records without a valid key fail the read at its end, after every good one.
+/// More than `max_rejects` records without a valid key fail the read: at its end, after every good one,
+/// where rows can be seen at once, and before the first otherwise.
 ///
 /// # Errors
 /// Of every kind. The sink has been told, and no state was saved.
@@ -48,19 +49,33 @@ fn read<S: Sink>(
     let mut writer = sink.open(plan)?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
 
+    log.stage("Receiving", None);
     let mut accepted = source.receive(plan)?;
     tell(&mut accepted, max_rejects, log)?;
-    let too_many = too_many_rejects(&mut accepted, max_rejects)?;
-
-    let Accepted { receipt, mut batches, .. } = accepted;
-    writer.begin(&receipt)?;
-    while let Some(batch) = batches.next_batch()? {
-        writer.write(&batch)?;
+    let mut too_many = too_many_rejects(&mut accepted, max_rejects)?;
+    if !S::SHOWS_ROWS_AT_ONCE && let Some(error) = too_many {
+        return Err(error);
     }
-    let checkpoint = batches.finish()?;
-    match too_many {
-        Some(error) => Err(error),
-        None => writer.commit(checkpoint).map(|()| receipt),
+
+    writer.begin(&accepted.receipt)?;
+    if accepted.receipt.rejected > 0 {
+        writer.reject(&mut accepted.rejected()?)?;
+    }
+    let Accepted { receipt, mut batches, .. } = accepted;
+    loop {
+        log.stage("Writing", Some(receipt.rows));
+        while let Some(batch) = batches.next_batch()? {
+            writer.write(&batch)?;
+            log.advance(batch.num_rows() as u64);
+        }
+        let checkpoint = batches.finish()?;
+        if let Some(error) = too_many.take() {
+            return Err(error);
+        }
+        match writer.commit(checkpoint)? {
+            Outcome::Done => return Ok(receipt),
+            Outcome::Again => batches.rewind()?,
+        }
     }
 }
 

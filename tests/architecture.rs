@@ -13,7 +13,7 @@ use support::rust::{code, imports, lines_with, names_under};
 
 /// The modules at the root of the crate, each group only of the groups to its left.
 const ORDER: &[&[&str]] = &[
-    &["error", "secret", "log"],
+    &["error", "interrupt", "secret", "log"],
     &["model"],
     &["streams"],
     &["config", "state"],
@@ -36,7 +36,13 @@ const SIMULATOR_KNOWS: &[&str] = &["error"];
 /// Libraries, and the only places that may name them.
 const PLACES: &[(&str, &[&str])] = &[
     ("reqwest", &["source/client.rs"]),
-    ("tokio", &["source/client.rs"]),
+    ("tokio", &["source/client.rs", "sink/store/"]),
+    ("object_store", &["sink/"]),
+    ("parquet", &["sink/"]),
+    ("delta_kernel", &["sink/table/"]),
+    ("delta_kernel_default_engine", &["sink/table/"]),
+    ("indicatif", &["cli/"]),
+    ("signal_hook", &["cli/"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("secrecy", &["secret.rs"]),

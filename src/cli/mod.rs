@@ -18,11 +18,16 @@ use crate::source::Scratch;
 
 pub mod airbyte;
 mod demo;
+mod export;
 mod generate;
 mod paint;
+mod progress;
+mod show;
+mod signals;
 mod simulate;
 mod singer;
 mod stderr;
+mod summary;
 
 /// The exit code of a command line that is not understood: that of every tool of this kind.
 const USAGE: u8 = 2;
@@ -59,6 +64,10 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         state: Option<PathBuf>,
     },
+    /// Export customers to a Delta table, a Parquet file or an Arrow stream; run again to keep it current
+    Export(export::Options),
+    /// Show what is in an exported table or file
+    Show(show::Options),
     /// See the whole product work against the built-in simulator; needs no token
     Demo(demo::Options),
     /// Stand in for the Komet Sales API on loopback, for tests of pipelines
@@ -105,15 +114,24 @@ pub fn main(
             return ExitCode::from(if answer.use_stderr() { USAGE } else { 0 });
         }
     };
-    let level = if arguments.debug { Level::Debug } else { Environment::log_level() };
-    let Arguments { command, singer, .. } = arguments;
+    let Arguments { command, singer, debug } = arguments;
+    // Where a protocol asks for messages they say what is done; a person is told by the summary.
+    let quiet = matches!(command, Some(Command::Export(_)));
+    let least = if quiet { Level::Warn } else { Level::Info };
+    let level = if debug { Level::Debug } else { Environment::log_level().unwrap_or(least) };
     let once = match &command {
         Some(Command::Read { config, catalog, state }) => {
             read_once([Some(&config.config), Some(catalog), state.as_ref()].into_iter().flatten())
         }
+        Some(Command::Export(options)) => read_once(options.config.iter().chain(singer.files())),
         _ => read_once(singer.files()),
     };
-    if let Err(answer) = once.and_then(|()| singer.check(command.is_some())) {
+    let export = match &command {
+        Some(Command::Export(options)) => options.check(),
+        _ => Ok(()),
+    };
+    let fits = once.and(export).and_then(|()| singer.check(command.is_some()));
+    if let Err(answer) = fits {
         let mut program = Arguments::command();
         let _ = program.error(clap::error::ErrorKind::ArgumentConflict, answer).print();
         return ExitCode::from(USAGE);
@@ -178,6 +196,8 @@ fn run(
             };
             airbyte::read(&console(stdout), streams, &files)
         }
+        Command::Export(options) => export::run(&options, level, stdout, streams),
+        Command::Show(options) => Ok(show::run(&options, stdout, streams)?),
         Command::Demo(options) => Ok(demo::run(&options, stdout)?),
         Command::Simulate(options) => Ok(simulate::run(&options, stdout)?),
         Command::Generate { what } => {
@@ -266,14 +286,29 @@ struct Environment;
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 impl Environment {
-    fn log_level() -> Level {
+    fn log_level() -> Option<Level> {
         let level = std::env::var("LOG_LEVEL").unwrap_or_default().to_ascii_lowercase();
         match level.as_str() {
-            "debug" | "trace" => Level::Debug,
-            "warn" | "warning" => Level::Warn,
-            "error" | "fatal" | "critical" => Level::Error,
-            _ => Level::Info,
+            "debug" | "trace" => Some(Level::Debug),
+            "info" => Some(Level::Info),
+            "warn" | "warning" => Some(Level::Warn),
+            "error" | "fatal" | "critical" => Some(Level::Error),
+            _ => None,
         }
+    }
+
+    /// The token, for an export without a configuration.
+    fn token() -> Option<String> {
+        std::env::var("KOMETSALES_AUTHENTICATION_TOKEN").ok().filter(|token| !token.is_empty())
+    }
+
+    /// What the environment says to the tools of object stores.
+    fn store_settings() -> Vec<(String, String)> {
+        let words = ["AWS_", "GOOGLE_", "AZURE_"];
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| words.iter().any(|word| name.starts_with(word)))
+            .collect()
     }
 
     /// The settings among the environment's variables, `TAP_KOMETSALES_` before their names in capitals.
@@ -296,9 +331,13 @@ impl Environment {
         Scratch::new(folders.chain(["/tmp".into(), "/airbyte".into()]).collect())
     }
 
+    /// Whether the terminal can do more than take lines.
+    fn is_capable() -> bool {
+        std::env::var("TERM").as_deref() != Ok("dumb")
+    }
+
     /// Whether the terminal's user asked for no colours (`no-color.org`).
     fn wants_colour() -> bool {
-        std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            && std::env::var("TERM").as_deref() != Ok("dumb")
+        std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && Self::is_capable()
     }
 }

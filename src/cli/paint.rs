@@ -52,6 +52,11 @@ pub(super) fn thousands(number: u64) -> String {
     apart
 }
 
+/// So many of something: `1 row`, `1,204 rows`.
+pub(super) fn plural(number: u64, what: &str) -> String {
+    format!("{} {what}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +65,6 @@ mod tests {
     fn thousands_stand_apart() {
         let shown = [0, 12, 999, 1000, 1204, 1_000_000].map(thousands);
         assert_eq!(shown, ["0", "12", "999", "1,000", "1,204", "1,000,000"]);
+        assert_eq!([0, 1, 1204].map(|n| plural(n, "row")), ["0 rows", "1 row", "1,204 rows"]);
     }
 }

@@ -73,7 +73,13 @@ impl Config {
     pub fn merge(parts: &[(Vec<u8>, String)], others: &[&str]) -> Result<(Self, Vec<String>)> {
         let mut values = Values { members: BTreeMap::new(), faults: Vec::new() };
         for (json, origin) in parts {
-            values.members.extend(members(json, origin)?);
+            for (key, value) in members(json, origin)? {
+                // An absent value takes nothing from an earlier configuration.
+                let is_absent = matches!(value.get(), "null" | r#""""#);
+                if !is_absent || !values.members.contains_key(&key) {
+                    values.members.insert(key, value);
+                }
+            }
         }
         let filters = SETTINGS
             .iter()

@@ -13,6 +13,9 @@ pub const NULLED: &str = "_nulled";
 /// The bit of [`NULLED`] that says the same of a value in `_extra`.
 pub const EXTRA_NULLED: u64 = 1 << 63;
 
+/// The column of a table that says when a row was extracted: when its request was sent.
+pub const EXTRACTED_AT: &str = "_extracted_at";
+
 /// Which fields of a stream a reader asked for. The key and the cursor are always among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
@@ -49,6 +52,14 @@ pub fn data_type(kind: Type) -> DataType {
         Type::Boolean => DataType::Boolean,
         Type::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
     }
+}
+
+/// The schema of a table: every field in declared order, `_extra` (JSON text), and [`EXTRACTED_AT`].
+pub fn table_schema(stream: &Stream) -> SchemaRef {
+    let whole = schema(stream, &Selection::all(stream));
+    let fields = whole.fields().iter().filter(|field| field.name() != NULLED).cloned();
+    let extracted_at = Field::new(EXTRACTED_AT, data_type(Type::Timestamp), false);
+    Arc::new(Schema::new(fields.chain([Arc::new(extracted_at)]).collect::<Vec<_>>()))
 }
 
 /// The schema of a batch: the selected fields in declared order, `_extra` (JSON text) if selected, and

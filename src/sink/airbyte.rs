@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::block::Block;
 use super::lines::Rows;
-use super::{Sink, Writer};
+use super::{Outcome, Sink, Writer};
 use crate::error::{Error, Result};
 use crate::log::{Level, Log};
 use crate::model::arrow::EXTRA_NULLED;
@@ -112,6 +112,8 @@ impl<W: Write + Send> Log for Console<W> {
 }
 
 impl<W: Write + Send> Sink for &Console<W> {
+    const SHOWS_ROWS_AT_ONCE: bool = true;
+
     type Writer<'s>
         = Records<'s, W>
     where
@@ -166,10 +168,11 @@ impl<W: Write + Send> Writer for Records<'_, W> {
         Ok(())
     }
 
-    fn commit(self, checkpoint: Checkpoint) -> Result<()> {
+    fn commit(&mut self, checkpoint: Checkpoint) -> Result<Outcome> {
         self.console.output().flush()?;
         self.console.say(&Message::state(&checkpoint))?;
-        self.console.status(self.stream.name, Status::Complete)
+        self.console.status(self.stream.name, Status::Complete)?;
+        Ok(Outcome::Done)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where rows go. A sink knows nothing of where they come from.
 
+use std::io::Read;
+
 use arrow_array::RecordBatch;
 
 use crate::error::{Error, Result};
@@ -8,17 +10,31 @@ use crate::receipt::Receipt;
 use crate::state::Checkpoint;
 
 pub mod airbyte;
+pub mod arrow;
 mod block;
+pub mod file;
 pub mod lines;
+pub mod mode;
+mod parquet;
+mod rejects;
+pub mod report;
+mod rows;
 pub mod singer;
+pub mod store;
+pub mod table;
 
 /// A place that takes the rows of streams, one stream after the other.
 ///
 /// [`open`](Sink::open) comes before the request is sent. The writer then gets
-/// [`begin`](Writer::begin) once, when the reply is proved; [`write`](Writer::write) for each batch;
-/// and [`commit`](Writer::commit) last. A writer that fails, or that is not committed, leaves no state:
-/// it gets [`fail`](Sink::fail) in place of what would have followed.
+/// [`begin`](Writer::begin) once, when the reply is proved; [`reject`](Writer::reject) if records of it
+/// were rejected; [`write`](Writer::write) for each batch; and [`commit`](Writer::commit) last, which may
+/// ask for all batches [once more](Outcome::Again). A writer that fails, or that is not committed, leaves
+/// no state: the sink gets [`fail`](Sink::fail) in place of what would have followed.
 pub trait Sink {
+    /// Whether rows can be seen as they are written. If not, nothing is written of a reply that has too
+    /// many rejected records; otherwise the good ones are, and the failure follows them.
+    const SHOWS_ROWS_AT_ONCE: bool;
+
     /// What takes the rows of one stream.
     type Writer<'s>: Writer
     where
@@ -30,7 +46,7 @@ pub trait Sink {
     /// `System` or `Config`: the place cannot be written.
     fn open(&mut self, plan: &Plan) -> Result<Self::Writer<'_>>;
 
-    /// The read of a stream failed.
+    /// The read of a stream failed: what was written of it is removed where that can be done.
     ///
     /// # Errors
     /// `System`: the place cannot be written.
@@ -45,15 +61,45 @@ pub trait Writer {
     /// `System` or `Config`: the place cannot be written.
     fn begin(&mut self, receipt: &Receipt) -> Result<()>;
 
+    /// Takes the records that were rejected, one line of JSON each: `{"path": …, "reason": …, "record": …}`.
+    /// Where rows go to stdout the log has told of them, and there is no place for more.
+    ///
+    /// # Errors
+    /// `System`, `Config` or `Transient`: the place cannot be written.
+    fn reject(&mut self, _lines: &mut dyn Read) -> Result<()> {
+        Ok(())
+    }
+
     /// Takes a batch of the schema in [`crate::model::arrow::schema`].
     ///
     /// # Errors
     /// `System` or `Config`: the place cannot be written.
     fn write(&mut self, batch: &RecordBatch) -> Result<()>;
 
-    /// Makes the rows last, and then the state behind them.
+    /// Makes the rows last, and the state behind them or with them.
     ///
     /// # Errors
-    /// `System` or `Config`: the place cannot be written. The state is not saved then.
-    fn commit(self, checkpoint: Checkpoint) -> Result<()>;
+    /// `System`, `Config`, `Data` or `Transient`: the place cannot be written, or must not be. The state
+    /// is not saved then.
+    fn commit(&mut self, checkpoint: Checkpoint) -> Result<Outcome>;
+}
+
+/// What came of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// Rows and state last.
+    Done,
+    /// Nothing is saved yet: the writer has to see all rows once more, from the first.
+    Again,
+}
+
+/// Refuses to replace rows by less than half as many: that is more likely a fault than what is meant.
+fn refuse_shrinking(before: u64, rows: u64, place: &str) -> Result<()> {
+    if rows.saturating_mul(2) >= before {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "{place} has {before} rows, and the reply has {rows}: less than half. Nothing is replaced; give --allow-shrink if that is right."
+    )))
 }

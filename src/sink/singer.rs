@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::block::Block;
 use super::lines::Rows;
-use super::{Sink, Writer};
+use super::{Outcome, Sink, Writer};
 use crate::error::{Error, Result};
 use crate::model::Stream;
 use crate::plan::{Mode, Plan};
@@ -67,6 +67,8 @@ pub struct Selected<'a, W> {
 }
 
 impl<W: Write> Sink for Selected<'_, W> {
+    const SHOWS_ROWS_AT_ONCE: bool = true;
+
     type Writer<'s>
         = Records<'s, W>
     where
@@ -127,10 +129,11 @@ impl<W: Write> Writer for Records<'_, W> {
         Ok(())
     }
 
-    fn commit(self, checkpoint: Checkpoint) -> Result<()> {
+    fn commit(&mut self, checkpoint: Checkpoint) -> Result<Outcome> {
         self.tap.output.flush()?;
         self.tap.bookmarks.set(checkpoint.stream(), checkpoint.state());
         let value = self.tap.bookmarks.to_json();
-        self.tap.say(&Message::State { value: &value })
+        self.tap.say(&Message::State { value: &value })?;
+        Ok(Outcome::Done)
     }
 }

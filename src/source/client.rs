@@ -201,7 +201,7 @@ impl Transfer {
 
     fn client(&self) -> Result<reqwest::Client> {
         // The second of two installations finds the first, which is the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let is_loopback = match self.url.host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),

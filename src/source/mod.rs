@@ -1,6 +1,6 @@
 //! The API: one request for one list, received and proved whole before anything of it is shown.
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
@@ -307,6 +307,14 @@ impl Accepted {
     pub fn first_rejects(&mut self, most: u64, show: impl FnMut(Reject)) -> Result<()> {
         self.rejects.first(most, show)
     }
+
+    /// The rejected records as they came, one line of JSON each: `{"path": …, "reason": …, "record": …}`.
+    ///
+    /// # Errors
+    /// `System` if they cannot be read back.
+    pub fn rejected(&mut self) -> Result<impl Read + '_> {
+        self.rejects.lines()
+    }
 }
 
 impl Batches {
@@ -324,13 +332,22 @@ impl Batches {
     ///
     /// # Errors
     /// `System` if not every row of the reply was handed on: the temporary file lost some.
-    pub fn finish(self) -> Result<Checkpoint> {
+    pub fn finish(&self) -> Result<Checkpoint> {
         if self.handed_on != self.promised {
             return Err(Error::system(format!(
                 "{} of {} rows came back from the temporary file, so the rest are lost. Check that disk, and run again: no state is saved.",
                 self.handed_on, self.promised
             )));
         }
-        Ok(Checkpoint::proven(self.stream, self.state, self.promised))
+        Ok(Checkpoint::proven(self.stream, self.state.clone(), self.promised))
+    }
+
+    /// Goes back to the first batch.
+    ///
+    /// # Errors
+    /// `System` if the spool cannot be read.
+    pub fn rewind(&mut self) -> Result<()> {
+        self.handed_on = 0;
+        self.spooled.rewind()
     }
 }

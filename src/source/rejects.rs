@@ -59,11 +59,11 @@ impl Rejects {
         self.count
     }
 
-    /// Shows where the first so many stood, and why they were rejected.
+    /// The lines, from the first.
     ///
     /// # Errors
     /// `System` if the temporary file cannot be read.
-    pub(crate) fn first(&mut self, most: u64, mut show: impl FnMut(Reject)) -> Result<()> {
+    pub(crate) fn lines(&mut self) -> Result<impl Read + '_> {
         let file: Box<dyn Read + '_> = match &mut self.file {
             Some((file, _)) => {
                 file.rewind().map_err(unreadable)?;
@@ -71,8 +71,16 @@ impl Rejects {
             }
             None => Box::new(std::io::empty()),
         };
+        Ok(file.chain(self.lines.as_slice()))
+    }
+
+    /// Shows where the first so many stood, and why they were rejected.
+    ///
+    /// # Errors
+    /// `System` if the temporary file cannot be read.
+    pub(crate) fn first(&mut self, most: u64, mut show: impl FnMut(Reject)) -> Result<()> {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        for line in BufReader::new(file.chain(self.lines.as_slice())).lines().take(most) {
+        for line in BufReader::new(self.lines()?).lines().take(most) {
             let line = line.map_err(unreadable)?;
             let Line { path, reason } = serde_json::from_str(&line).map_err(unreadable)?;
             show(Reject { path, reason });

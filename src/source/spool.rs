@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, SchemaRef};
 
 use super::scratch::{Scratch, full};
 use crate::error::{Error, Result};
@@ -111,56 +111,99 @@ impl<'a> Spool<'a> {
         Spilled::start(file, folder, batch.schema()).map(Some)
     }
 
-    /// Everything that was taken, to be read once from the beginning.
+    /// Everything that was taken, to be read from the beginning.
     ///
     /// # Errors
-    /// `System` if the temporary file cannot be written or read.
+    /// `System` if the temporary file cannot be written.
     pub(crate) fn finish(self) -> Result<Spooled> {
-        let memory = self.memory.into_iter();
-        let Some(file) = self.file else { return Ok(Spooled { memory, file: None }) };
-        let (mut file, folder) = file.finish()?;
-        file.rewind().map_err(|error| full(&folder, error))?;
-        Ok(Spooled { memory, file: Some(read_ahead(file, folder)?) })
+        let file = self.file.map(Spilled::finish).transpose()?;
+        Ok(Spooled { memory: self.memory, next: 0, file, reading: None })
     }
-}
-
-/// Reads the file in a thread of its own, a few batches ahead. The thread ends with the file, or when
-/// nobody takes its batches any more.
-fn read_ahead(file: File, folder: PathBuf) -> Result<Receiver<Result<RecordBatch>>> {
-    let unreadable = |folder: &Path| {
-        format!(
-            "The temporary file in {} could not be read back. Check that disk, and run again.",
-            folder.display()
-        )
-    };
-    let reader = StreamReader::try_new(file, None)
-        .map_err(|error| Error::system(unreadable(&folder)).caused_by(error))?;
-    let (sender, receiver) = sync_channel(AHEAD);
-    let read = move || {
-        for batch in reader {
-            let batch = batch.map_err(|error| Error::system(unreadable(&folder)).caused_by(error));
-            if sender.send(batch).is_err() {
-                return;
-            }
-        }
-    };
-    thread("spool", read)?;
-    Ok(receiver)
 }
 
 /// The batches of a spool, in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Spooled {
-    memory: std::vec::IntoIter<RecordBatch>,
-    file: Option<Receiver<Result<RecordBatch>>>,
+    memory: Vec<RecordBatch>,
+    next: usize,
+    file: Option<(File, PathBuf)>,
+    reading: Option<Reading>,
+}
+
+/// The file as it is read in a thread of its own, a few batches ahead.
+#[derive(Debug)]
+struct Reading {
+    batches: Receiver<Result<RecordBatch>>,
+    thread: JoinHandle<()>,
+}
+
+impl Spooled {
+    /// Goes back to the first batch.
+    ///
+    /// # Errors
+    /// `System` if the temporary file cannot be read.
+    pub(crate) fn rewind(&mut self) -> Result<()> {
+        self.next = 0;
+        let Some(Reading { batches, thread }) = self.reading.take() else { return Ok(()) };
+        // Two readers of one file would move each other's place in it.
+        drop(batches);
+        thread.join().map_err(|_| {
+            Error::system("A thread died, which is a fault of this program: report it.")
+        })
+    }
+
+    fn in_file(&mut self) -> Result<Option<RecordBatch>> {
+        let Some((file, folder)) = &self.file else { return Ok(None) };
+        let reading = match self.reading.take() {
+            Some(reading) => reading,
+            None => Reading::start(file, folder)?,
+        };
+        let reading = self.reading.insert(reading);
+        reading.batches.recv().ok().transpose()
+    }
+}
+
+impl Reading {
+    /// The thread ends with the file, or when nobody takes its batches any more.
+    fn start(file: &File, folder: &Path) -> Result<Self> {
+        let folder = folder.to_owned();
+        let unreadable = |folder: &Path| {
+            format!(
+                "The temporary file in {} could not be read back. Check that disk, and run again.",
+                folder.display()
+            )
+        };
+        let reader = file
+            .try_clone()
+            .and_then(|mut file| file.rewind().map(|()| file))
+            .map_err(ArrowError::from)
+            .and_then(|file| StreamReader::try_new(file, None))
+            .map_err(|error| Error::system(unreadable(&folder)).caused_by(error))?;
+        let (sender, batches) = sync_channel(AHEAD);
+        let read = move || {
+            for batch in reader {
+                let batch =
+                    batch.map_err(|error| Error::system(unreadable(&folder)).caused_by(error));
+                if sender.send(batch).is_err() {
+                    return;
+                }
+            }
+        };
+        Ok(Self { batches, thread: thread("spool", read)? })
+    }
 }
 
 impl Iterator for Spooled {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let in_file = || self.file.as_ref()?.recv().ok();
-        self.memory.next().map(Ok).or_else(in_file)
+        match self.memory.get(self.next) {
+            Some(batch) => {
+                self.next += 1;
+                Some(Ok(batch.clone()))
+            }
+            None => self.in_file().transpose(),
+        }
     }
 }
 
@@ -188,7 +231,12 @@ mod tests {
             spool.push(batch(number)).unwrap();
         }
         let (has_file, has_no_folder) = (spool.file.is_some(), spool.has_no_folder);
-        let batches = spool.finish().unwrap().collect::<Result<_>>().unwrap();
+        let mut spooled = spool.finish().unwrap();
+        let batches: Vec<_> = spooled.by_ref().collect::<Result<_>>().unwrap();
+        spooled.rewind().unwrap();
+        assert!(spooled.next().is_some());
+        spooled.rewind().unwrap();
+        assert_eq!(spooled.collect::<Result<Vec<_>>>().unwrap(), batches);
         (batches, has_file, has_no_folder)
     }
 

@@ -15,6 +15,7 @@ pub mod replies;
 pub mod rust;
 pub mod secrets;
 pub mod server;
+pub mod store;
 pub mod vendors;
 
 use std::fs;

@@ -1,0 +1,89 @@
+//! The whole of `export` into a local file and a local table, beside `curl` of the same URL and, where there
+//! is a Python with it, DuckDB doing the same from a file that is downloaded already.
+//!
+//! ```sh
+//! cargo bench --bench export                    # 1,000,000 customers
+//! CUSTOMERS=5000000 ROUNDS=3 cargo bench --bench export
+//! MERGE=1 CUSTOMERS=5000000 ROUNDS=1 cargo bench --bench export   # the list into a table that has it
+//! ```
+//!
+//! `PYTHON` names the Python that has DuckDB; that of the tests' virtual environment where it is not set.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods
+)]
+
+mod beside_curl;
+
+use std::path::Path;
+
+use beside_curl::{Bench, Case};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_kometsales");
+
+/// What DuckDB is asked for: the same columns, of the same types.
+const DUCKDB: &str = r#"
+import duckdb
+duckdb.sql("""
+COPY (
+  SELECT CAST(c.id AS BIGINT) AS id, c.accountingCode, c.name, c.code,
+         CAST(c.active AS INTEGER) = 1 AS active, c.salesPerson, c.salesPersonId, c.customerType,
+         CAST(c.updatedOn AS TIMESTAMP) AS updatedOn
+  FROM (SELECT unnest(customers) AS c FROM read_json('reply.json', maximum_object_size = 2147483647,
+    columns = {status: 'VARCHAR', message: 'VARCHAR', customers: 'STRUCT(id VARCHAR,
+      accountingCode VARCHAR, name VARCHAR, code VARCHAR, active VARCHAR, salesPerson VARCHAR,
+      salesPersonId BIGINT, customerType VARCHAR, updatedOn VARCHAR)[]'}))
+) TO 'duckdb.parquet' (FORMAT parquet, COMPRESSION zstd)
+""")
+"#;
+
+fn main() {
+    let bench = Bench::start(5);
+    let export = [PROGRAM, "export", "--config", "config.json", "--json", "--to"];
+    let to = |place: &'static str| [&export[..], &[place]].concat();
+    let clear = |folder: &Path| {
+        // It is not there the first time.
+        let _ = std::fs::remove_dir_all(folder.join("table"));
+        let _ = std::fs::remove_file(folder.join("file.parquet"));
+    };
+    let mut cases = vec![
+        Case::new("curl -o FILE", &["curl", "-s", "-o", "copy", &bench.url]),
+        Case::new("export to a file", &to("file.parquet")).after(clear),
+        Case::new("export to a table", &to("table")).after(clear),
+    ];
+    if std::env::var_os("MERGE").is_some() {
+        let again = [&to("table")[..], &["--full-refresh"]].concat();
+        cases.push(Case::new("the same into the same", &again));
+        let changed = [&to("table")[..], &["--full-refresh"]].concat();
+        let other = |folder: &Path| {
+            // Every row differs: another zone moves every time.
+            let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+            if !config.contains("timezone") {
+                let other = config.replace('}', r#", "timezone": "America/Bogota"}"#);
+                std::fs::write(folder.join("config.json"), other).unwrap();
+            }
+        };
+        cases.push(Case::new("all changed into the same", &changed).after(other));
+    }
+    let python = std::env::var("PYTHON")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/.venvs/export/bin/python").into());
+    let has_duckdb = Path::new(&python).exists() && std::env::var_os("MERGE").is_none();
+    if has_duckdb {
+        cases.push(Case::new("DuckDB from a file", &[&python, "-c", DUCKDB]));
+    }
+    let measured = bench.measure(cases);
+    let size = |name: &str| {
+        std::fs::metadata(bench.folder.path().join(name)).map(|file| file.len()).unwrap_or(0)
+    };
+    println!("file.parquet: {} bytes", size("file.parquet"));
+    if has_duckdb {
+        let ratio = measured[4].wall.as_secs_f64() / measured[2].wall.as_secs_f64();
+        println!("DuckDB takes {ratio:.1} x as long as the export to a file");
+        let share = size("file.parquet") as f64 / size("duckdb.parquet") as f64;
+        println!("the file is {share:.2} x DuckDB's {} bytes", size("duckdb.parquet"));
+    }
+}

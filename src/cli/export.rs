@@ -1,0 +1,292 @@
+//! `export`: from the API to a table, a file or a stream, without a pipeline.
+
+use std::fs::File;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use chrono::Utc;
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::paint::Paint;
+use super::progress::Progress;
+use super::stderr::Stderr;
+use super::summary::Summary;
+use super::{Environment, Failed, Input, generate, signals};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::log::{Level, Log};
+use crate::model::arrow::Selection;
+use crate::model::{Stream, Timestamp};
+use crate::plan::{Mode, Plan, Request};
+use crate::sink::Sink;
+use crate::sink::arrow::ArrowStream;
+use crate::sink::file::{ENDING, ParquetFile};
+use crate::sink::mode::TableMode;
+use crate::sink::report::Report;
+use crate::sink::store::{Options as StoreOptions, Store};
+use crate::sink::table::Table;
+use crate::source::Source;
+use crate::state::State;
+use crate::sync;
+
+/// Where standard output is meant.
+const STDOUT: &str = "-";
+
+/// What to export, and where to.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The configuration (JSON); - reads standard input. Not needed where
+    /// KOMETSALES_AUTHENTICATION_TOKEN holds the token
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Where to: s3://bucket/path, gs://bucket/path, az://container/path, file:///folder or a path, for a
+    /// Delta table below it; the same ending in .parquet for one file; - for an Arrow stream on stdout
+    #[arg(long, value_name = "URL")]
+    to: String,
+    /// What becomes of the rows that the table has [default: merge]
+    #[arg(long)]
+    mode: Option<ModeOption>,
+    /// Read everything, whatever the cursor in the table says
+    #[arg(long)]
+    full_refresh: bool,
+    /// Test the place and the token, and export nothing
+    #[arg(long)]
+    check: bool,
+    /// Nothing else ever writes there: take a store that cannot create conditionally
+    #[arg(long)]
+    single_writer: bool,
+    /// Replace a file or a table by less than half of its rows
+    #[arg(long)]
+    allow_shrink: bool,
+    /// End with one JSON object in place of a summary
+    #[arg(long)]
+    json: bool,
+}
+
+/// A mode as the command line has it.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeOption {
+    /// One row a customer: what was extracted later wins
+    Merge,
+    /// Every version of a customer
+    Append,
+    /// Exactly what the reply holds
+    Overwrite,
+}
+
+impl Options {
+    /// Options that contradict each other.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let is_table = self.to != STDOUT && !self.to.ends_with(ENDING);
+        match () {
+            () if !is_table && self.mode.is_some() => {
+                Err("--mode is for tables: a .parquet file and a stream hold what the reply holds")
+            }
+            () if self.to == STDOUT && self.check => {
+                Err("--check has nothing to test where the rows go to stdout")
+            }
+            () => Ok(()),
+        }
+    }
+
+    fn mode(&self) -> TableMode {
+        match self.mode {
+            None | Some(ModeOption::Merge) => TableMode::Merge,
+            Some(ModeOption::Append) => TableMode::Append,
+            Some(ModeOption::Overwrite) => TableMode::Overwrite,
+        }
+    }
+}
+
+/// Exports the first of the streams.
+pub(super) fn run(
+    options: &Options,
+    level: Level,
+    stdout: File,
+    streams: &[&'static Stream],
+) -> Result<(), Failed> {
+    let progress = Progress::new(Stderr::new(level));
+    let interrupt = Interrupt::default();
+    let caught = signals::watch(&interrupt)?;
+    let Some(stream) = streams.first().copied() else { return Ok(()) };
+    let export = Export { options, stream, progress: &progress, interrupt: &interrupt };
+    let done = export.run(stdout);
+    progress.end();
+    if done.is_err() && interrupt.is_asked() {
+        progress.stderr().critical(&Interrupt::error().to_string());
+        caught.end();
+    }
+    Ok(done?)
+}
+
+struct Export<'a> {
+    options: &'a Options,
+    stream: &'static Stream,
+    progress: &'a Progress,
+    interrupt: &'a Interrupt,
+}
+
+impl Export<'_> {
+    fn run(&self, stdout: File) -> Result<()> {
+        let (config, warnings) = self.config()?;
+        self.progress.stderr().hide(&config.token);
+        warnings.iter().for_each(|warning| self.progress.warn(warning));
+        match self.options.to.as_str() {
+            STDOUT => self.to_stream(&config, stdout),
+            to if to.ends_with(ENDING) => self.to_file(&config, stdout),
+            _ => self.to_table(&config, stdout),
+        }
+    }
+
+    /// The configuration: a token in the environment, and a file, which counts where it says something.
+    fn config(&self) -> Result<(Config, Vec<String>)> {
+        let mut parts = Vec::new();
+        if let Some(token) = Environment::token() {
+            let part = json!({ "authentication_token": token }).to_string();
+            parts.push((part.into_bytes(), "KOMETSALES_AUTHENTICATION_TOKEN".to_owned()));
+        }
+        if let Some(path) = &self.options.config {
+            let input = Input::of(path);
+            parts.push((input.read("configuration")?, input.name()));
+        }
+        if parts.is_empty() {
+            return Err(Error::config(
+                "No token was given. Name a configuration with --config FILE, something like {\"authentication_token\": \"…\"}, or set KOMETSALES_AUTHENTICATION_TOKEN.",
+            ));
+        }
+        Config::merge(&parts, &[])
+    }
+
+    fn store(&self, config: &Config) -> Result<Store> {
+        let options = StoreOptions {
+            settings: Environment::store_settings(),
+            retry_window: config.retry_window,
+            single_writer: self.options.single_writer,
+            interrupt: self.interrupt.clone(),
+        };
+        Store::open(&self.options.to, &options)
+    }
+
+    fn to_table(&self, config: &Config, stdout: File) -> Result<()> {
+        let (options, started) = (self.options, Instant::now());
+        let mode = options.mode();
+        let store = self.store(config)?;
+        let mut table =
+            Table::open(store, self.stream, mode, options.allow_shrink, now(), self.progress)?;
+        let place = table.place();
+        if options.check {
+            table.probe()?;
+            return self.checked(config, &place, stdout);
+        }
+        let whole = options.full_refresh || mode == TableMode::Overwrite;
+        let plan = self.plan(config, if whole { None } else { Some(table.state()) });
+        self.sync(config, &plan, &mut table, u64::MAX)?;
+        let Some(report) = table.report() else { return Err(no_report()) };
+        self.tell(&place, "table", Some(mode.name()), started, report, stdout)
+    }
+
+    fn to_file(&self, config: &Config, stdout: File) -> Result<()> {
+        let (options, started) = (self.options, Instant::now());
+        let store = self.store(config)?;
+        let mut file = ParquetFile::open(store, self.stream, options.allow_shrink, now())?;
+        let place = file.place();
+        if options.check {
+            file.probe()?;
+            return self.checked(config, &place, stdout);
+        }
+        self.sync(config, &self.plan(config, None), &mut file, u64::MAX)?;
+        let Some(report) = file.report() else { return Err(no_report()) };
+        self.tell(&place, "file", None, started, report, stdout)
+    }
+
+    fn to_stream(&self, config: &Config, stdout: File) -> Result<()> {
+        let started = Instant::now();
+        if stdout.is_terminal() {
+            return Err(Error::config(
+                "An Arrow stream is not for a terminal. Send it to a file or to a program that reads it.",
+            ));
+        }
+        let mut stream = ArrowStream::new(stdout, now());
+        self.sync(config, &self.plan(config, None), &mut stream, 0)?;
+        let Some(report) = stream.report() else { return Err(no_report()) };
+        // stdout is the stream's own.
+        let text = self.summary("standard output", "stream", None, started, report, false);
+        self.progress.end();
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+        Ok(())
+    }
+
+    /// What to read: everything, or what changed since a state.
+    fn plan(&self, config: &Config, state: Option<Option<State>>) -> Plan {
+        let mode = if state.is_some() { Mode::Incremental } else { Mode::FullRefresh };
+        let selection = Selection::all(self.stream);
+        let request = Request { stream: self.stream, selection, mode, state: state.flatten() };
+        Plan::new(config, request)
+    }
+
+    fn sync<S: Sink>(
+        &self,
+        config: &Config,
+        plan: &Plan,
+        sink: &mut S,
+        max_rejects: u64,
+    ) -> Result<()> {
+        let source = Source::new(config, Environment::scratch(), self.progress);
+        let max_rejects = config.max_rejects.unwrap_or(max_rejects);
+        sync::run(&source, plan, sink, max_rejects, self.progress)?;
+        self.progress.end();
+        Ok(())
+    }
+
+    fn checked(&self, config: &Config, place: &str, mut stdout: File) -> Result<()> {
+        Source::new(config, Environment::scratch(), self.progress).check(self.stream)?;
+        let text = if self.options.json {
+            format!("{}\n", json!({"to": place, "check": "ok"}))
+        } else {
+            format!("{place} can be written, and Komet Sales accepts the token.\n")
+        };
+        generate::write(&mut stdout, &text)
+    }
+
+    fn tell(
+        &self,
+        to: &str,
+        kind: &'static str,
+        mode: Option<&'static str>,
+        started: Instant,
+        report: &Report,
+        mut stdout: File,
+    ) -> Result<()> {
+        let text = self.summary(to, kind, mode, started, report, stdout.is_terminal());
+        generate::write(&mut stdout, &text)
+    }
+
+    fn summary(
+        &self,
+        to: &str,
+        kind: &'static str,
+        mode: Option<&'static str>,
+        started: Instant,
+        report: &Report,
+        is_terminal: bool,
+    ) -> String {
+        let (record, elapsed) = (self.stream.record, started.elapsed());
+        let summary = Summary { to, kind, mode, record, elapsed, report };
+        if self.options.json {
+            format!("{}\n", summary.json())
+        } else {
+            summary.text(Paint::new(is_terminal && Environment::wants_colour()))
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(Utc::now())
+}
+
+fn no_report() -> Error {
+    Error::system("The export said nothing of what it did, which is a fault of this program: report it.")
+}

@@ -1,0 +1,186 @@
+//! `show`: what is in a table.
+
+use std::fs::File;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::paint::{Paint, plural, thousands};
+use super::{Environment, generate};
+use crate::error::Result;
+use crate::interrupt::Interrupt;
+use crate::model::Stream;
+use crate::sink::store::{Options as StoreOptions, Store};
+use crate::sink::table::{Contents, contents};
+
+/// Months that have a bar of their own.
+const MONTHS: usize = 24;
+
+/// Characters of the longest bar.
+const WIDTH: u64 = 40;
+
+/// For how long a store that does not answer is asked again.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What to show.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// The place that `export --to` was given
+    #[arg(value_name = "URL")]
+    url: String,
+    /// Show it as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows what is in the table of the first of the streams.
+pub(super) fn run(options: &Options, mut stdout: File, streams: &[&'static Stream]) -> Result<()> {
+    let Some(stream) = streams.first().copied() else { return Ok(()) };
+    let store = StoreOptions {
+        settings: Environment::store_settings(),
+        retry_window: PATIENCE,
+        single_writer: false,
+        interrupt: Interrupt::default(),
+    };
+    let contents = contents(Store::open(&options.url, &store)?, stream)?;
+    let text = if options.json {
+        format!("{}\n", as_json(&contents))
+    } else {
+        let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
+        as_text(&contents, stream, paint)
+    };
+    generate::write(&mut stdout, &text)
+}
+
+fn as_json(contents: &Contents) -> Value {
+    let runs = contents.runs.iter().map(|run| {
+        json!({
+            "version": run.version,
+            "run": run.run,
+            "mode": run.mode.name(),
+            "rows": run.rows,
+            "at": run.at.to_string(),
+        })
+    });
+    json!({
+        "to": contents.place,
+        "kind": if contents.version.is_some() { "table" } else { "file" },
+        "mode": contents.mode.map(|mode| mode.name()),
+        "rows": contents.rows,
+        "keys": contents.keys,
+        "active": contents.active,
+        "version": contents.version,
+        "cursor": contents.cursor.map(|cursor| cursor.to_string()),
+        "bytes": contents.bytes,
+        "files": contents.files,
+        "runs": runs.collect::<Vec<_>>(),
+        "months": contents.months,
+    })
+}
+
+fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
+    let mode = contents.mode.map(|mode| format!(", {}", mode.name())).unwrap_or_default();
+    let version = contents.version.map(|version| format!(", version {version}"));
+    let mut text =
+        format!("{}{mode}{}\n", paint.bold(&contents.place), version.unwrap_or_default());
+    let mut line = |name: &str, value: String| {
+        text.push_str(&format!("   {} {value}\n", paint.dim(format!("{name:<7}"))));
+    };
+    let mut rows = thousands(contents.rows);
+    if contents.keys != contents.rows {
+        rows.push_str(&format!(", of {}", plural(contents.keys, stream.record)));
+    }
+    line("rows", rows);
+    line("active", thousands(contents.active));
+    if contents.version.is_some() {
+        let cursor = contents.cursor.map_or_else(|| "none".to_owned(), |cursor| cursor.to_string());
+        line("cursor", cursor);
+    }
+    let files = plural(contents.files as u64, "file");
+    line("size", format!("{} bytes in {files}", thousands(contents.bytes)));
+    for (number, run) in contents.runs.iter().enumerate() {
+        let rows = run.rows.map(|rows| plural(rows, "row")).unwrap_or_default();
+        let run = format!(
+            "version {:<4} {}  {:<9} {rows:<14} {}",
+            run.version,
+            run.at.to_string().get(..19).unwrap_or_default().replace('T', " "),
+            run.mode.name(),
+            paint.dim(&run.run)
+        );
+        line(if number == 0 { "runs" } else { "" }, run);
+    }
+    if !contents.months.is_empty() {
+        text.push_str(&format!("\n   {}s by the month of their last change\n", stream.record));
+        text.push_str(&chart(contents, paint));
+    }
+    text
+}
+
+/// A bar for each of the last months, and one for those before.
+fn chart(contents: &Contents, paint: Paint) -> String {
+    let months: Vec<_> = contents.months.iter().collect();
+    let (before, last) = months.split_at(months.len().saturating_sub(MONTHS));
+    let before: u64 = before.iter().map(|(_, count)| **count).sum();
+    let earlier = (before > 0).then_some(("earlier", before));
+    let last = last.iter().map(|(month, count)| (month.as_str(), **count));
+    let bars: Vec<(&str, u64)> = earlier.into_iter().chain(last).collect();
+    let most = bars.iter().map(|(_, count)| *count).max().unwrap_or(1).max(1);
+    let bar = |(month, count): &(&str, u64)| {
+        // Whatever there is can be seen.
+        let length = (count * WIDTH).div_ceil(most);
+        let drawn = "█".repeat(usize::try_from(length).unwrap_or_default());
+        format!("   {month:<8} {} {}\n", paint.green(drawn), thousands(*count))
+    };
+    bars.iter().map(bar).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::customers::CUSTOMERS;
+
+    fn with(months: impl IntoIterator<Item = (String, u64)>) -> Contents {
+        Contents {
+            place: "/data/customers".into(),
+            mode: None,
+            rows: 12,
+            keys: 12,
+            active: 10,
+            version: None,
+            cursor: None,
+            bytes: 4200,
+            files: 1,
+            runs: Vec::new(),
+            months: months.into_iter().collect(),
+        }
+    }
+
+    #[test]
+    fn the_longest_bar_is_the_greatest_month_and_the_shortest_can_be_seen() {
+        let contents = with([("2024-01".into(), 1000), ("2024-03".into(), 1)]);
+        let chart = chart(&contents, Paint::new(false));
+        let lines: Vec<&str> = chart.lines().collect();
+        assert_eq!(lines[0], format!("   2024-01  {} 1,000", "█".repeat(40)));
+        assert_eq!(lines[1], "   2024-03  █ 1");
+    }
+
+    #[test]
+    fn months_before_the_last_two_years_share_a_bar() {
+        let contents = with((0..30).map(|month| (format!("20{:02}-01", month), 2)));
+        let chart = chart(&contents, Paint::new(false));
+        assert_eq!(chart.lines().count(), MONTHS + 1);
+        assert!(chart.starts_with("   earlier "), "{chart}");
+        assert!(chart.lines().next().unwrap().ends_with(" 12"), "{chart}");
+    }
+
+    #[test]
+    fn what_is_shown_names_rows_activity_and_size() {
+        let text = as_text(&with([]), &CUSTOMERS, Paint::new(false));
+        assert_eq!(
+            text,
+            "/data/customers\n   rows    12\n   active  10\n   size    4,200 bytes in 1 file\n"
+        );
+    }
+}

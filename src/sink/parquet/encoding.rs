@@ -1,0 +1,93 @@
+//! How each column is encoded, and what the footer says.
+
+use std::collections::HashSet;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, RecordBatch};
+use arrow_schema::DataType;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::metadata::{KeyValue, SortingColumn};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use crate::error::{Error, Result};
+use crate::model::Stream;
+
+/// Bytes of a text in statistics. Longer ones are cut, upwards where they are a maximum.
+const STATISTICS_BYTES: usize = 32;
+
+/// The zstd level: higher ones are slower and hardly smaller here.
+const LEVEL: i32 = 1;
+
+/// How many times a value has to return, on average, for a dictionary to pay.
+const REPEATS: usize = 4;
+
+/// The version of what the footer and the columns mean. Another one is another major version.
+const SCHEMA_VERSION: &str = "1";
+
+/// The properties of a file whose first rows are `sample`, with these entries in its footer beside the
+/// product's own.
+pub(super) fn properties(
+    stream: &Stream,
+    sample: &RecordBatch,
+    entries: &[(&str, String)],
+) -> Result<WriterProperties> {
+    let level = ZstdLevel::try_new(LEVEL).map_err(|error| {
+        Error::system("A Parquet file cannot be set up, which is a fault of this program: report it.")
+            .caused_by(error)
+    })?;
+    let own = [
+        ("kometsales.version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("kometsales.schema_version", SCHEMA_VERSION.to_owned()),
+        ("kometsales.stream", stream.name.to_owned()),
+    ];
+    let footer = own.iter().chain(entries);
+    let footer = footer.map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone()));
+    let key = i32::try_from(stream.key_index()).unwrap_or_default();
+    let mut builder = WriterProperties::builder()
+        .set_created_by(concat!("kometsales ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_compression(Compression::ZSTD(level))
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_statistics_truncate_length(Some(STATISTICS_BYTES))
+        .set_column_index_truncate_length(Some(STATISTICS_BYTES))
+        .set_max_row_group_row_count(None)
+        .set_sorting_columns(Some(vec![SortingColumn {
+            column_idx: key,
+            descending: false,
+            nulls_first: false,
+        }]))
+        .set_key_value_metadata(Some(footer.collect()));
+    for (field, column) in sample.schema_ref().fields().iter().zip(sample.columns()) {
+        let path = ColumnPath::from(field.name().as_str());
+        if repeats(column) {
+            builder = builder.set_column_dictionary_enabled(path, true);
+            continue;
+        }
+        let encoding = match field.data_type() {
+            DataType::Utf8 => Encoding::DELTA_LENGTH_BYTE_ARRAY,
+            DataType::Boolean => Encoding::PLAIN,
+            _ => Encoding::DELTA_BINARY_PACKED,
+        };
+        builder = builder.set_column_encoding(path, encoding);
+    }
+    Ok(builder.build())
+}
+
+/// Whether the same values return so often that a dictionary of them is smaller.
+fn repeats(column: &dyn Array) -> bool {
+    let most = (column.len() - column.null_count()) / REPEATS;
+    fn few<T: Eq + std::hash::Hash>(values: impl Iterator<Item = T>, most: usize) -> bool {
+        let mut seen = HashSet::new();
+        values.into_iter().all(|value| !seen.insert(value) || seen.len() <= most)
+    }
+    match column.data_type() {
+        DataType::Utf8 => few(column.as_string::<i32>().iter().flatten(), most),
+        DataType::Int64 => few(column.as_primitive::<Int64Type>().iter().flatten(), most),
+        DataType::Timestamp(_, _) => {
+            few(column.as_primitive::<TimestampMicrosecondType>().iter().flatten(), most)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,12 @@
+//! Parquet files as warehouses like them: sorted row groups, statistics, encodings that fit the columns.
+
+mod encoding;
+mod files;
+mod object;
+mod read;
+mod row_group;
+mod statistics;
+
+pub(super) use files::{Files, Layout, Uploaded, Written};
+pub(super) use read::Reader;
+pub(super) use statistics::{Bounds, Column};

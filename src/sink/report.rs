@@ -1,0 +1,57 @@
+//! What an export did, for the summary.
+
+use crate::model::Timestamp;
+
+/// What an export did.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The name of the run: that of its rejects file, and in the table's log.
+    pub run: String,
+    /// Rows of the reply.
+    pub received: u64,
+    /// Rows written.
+    pub rows: u64,
+    /// Rows that the table had already, the same in every value.
+    pub unchanged: u64,
+    /// Records that were rejected, and where they are.
+    pub rejects: u64,
+    /// Where the rejected records are.
+    pub rejects_to: Option<String>,
+    /// Rows of the table that a read of everything did not return.
+    pub not_returned: Option<u64>,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Files written.
+    pub files: usize,
+    /// The table's version.
+    pub version: Option<u64>,
+    /// Whether there was anything to commit.
+    pub committed: bool,
+    /// Where the next read goes on.
+    pub cursor: Option<Timestamp>,
+    /// When the request was sent.
+    pub extracted_at: Timestamp,
+    /// Rows of the table now.
+    pub table_rows: Option<u64>,
+}
+
+/// A new name for a run: when it began, and what no other has.
+pub(super) fn run_name(now: Timestamp) -> String {
+    let digits: String = now.to_string().chars().filter(|c| !"-:".contains(*c)).collect();
+    let seconds = digits.split(['.', 'Z']).next().unwrap_or_default();
+    format!("{seconds}Z-{:016x}", fastrand::u64(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Zone;
+
+    #[test]
+    fn a_run_is_named_by_when_it_began_and_by_what_no_other_has() {
+        let now = Zone::UTC.parse("2026-11-24T06:02:03.25").unwrap();
+        let (one, other) = (run_name(now), run_name(now));
+        assert!(one.starts_with("20261124T060203Z-"), "{one}");
+        assert_ne!(one, other);
+    }
+}

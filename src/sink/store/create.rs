@@ -1,0 +1,190 @@
+//! Creation of an object that did not exist, with an answer that can be relied on.
+//!
+//! A store answers a conditional creation in more ways than the library tells apart: its "already exists"
+//! also stands for our own write whose answer was lost, and for a conflict in which nothing was written.
+//! So after anything but a plain success the object is read back: our own bytes are success, none are a
+//! reason to try again, others are a conflict.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result,
+};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// A store whose conditional creation says what happened. Everything else is the store's own.
+#[derive(Debug)]
+pub(super) struct Creating {
+    store: Arc<dyn ObjectStore>,
+    /// Nobody else writes, so that looking before writing is enough.
+    single_writer: bool,
+    window: Duration,
+}
+
+impl Creating {
+    /// Tries for `window`.
+    pub(super) fn new(store: Arc<dyn ObjectStore>, single_writer: bool, window: Duration) -> Self {
+        Self { store, single_writer, window }
+    }
+
+    async fn create(&self, path: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        let started = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match self.try_once(path, payload.clone(), opts.clone()).await {
+                Ok(result) => return Ok(result),
+                Err(error) if is_final(&error) => return Err(error),
+                Err(error) => error,
+            };
+            let doubt = match self.read(path).await {
+                Ok(Some(there)) if there == Bytes::from(payload.clone()) => return Ok(unnamed()),
+                Ok(Some(_)) => return Err(exists(path)),
+                Ok(None) => None,
+                Err(unreadable) => Some(unreadable),
+            };
+            if started.elapsed() >= self.window {
+                return Err(match (doubt, error) {
+                    (Some(unreadable), _) => unreadable,
+                    // It said that somebody's object is there, and there is none.
+                    (None, Error::AlreadyExists { .. } | Error::Precondition { .. }) => busy(),
+                    (None, error) => error,
+                });
+            }
+            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn try_once(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
+        if !self.single_writer {
+            return self.store.put_opts(path, payload, opts).await;
+        }
+        match self.store.head(path).await {
+            Ok(_) => Err(exists(path)),
+            Err(Error::NotFound { .. }) => {
+                let opts = PutOptions { mode: PutMode::Overwrite, ..opts };
+                self.store.put_opts(path, payload, opts).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read(&self, path: &Path) -> Result<Option<Bytes>> {
+        match self.store.get(path).await {
+            Ok(found) => found.bytes().await.map(Some),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Errors that say that nothing was written, and that trying again does not help.
+fn is_final(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::NotImplemented { .. }
+            | Error::NotSupported { .. }
+            | Error::PermissionDenied { .. }
+            | Error::Unauthenticated { .. }
+            | Error::InvalidPath { .. }
+            | Error::NotFound { .. }
+    )
+}
+
+fn exists(path: &Path) -> Error {
+    Error::AlreadyExists { path: path.to_string(), source: "somebody else created it".into() }
+}
+
+fn busy() -> Error {
+    Error::Generic { store: "store", source: "it reported a conflict again and again".into() }
+}
+
+fn unnamed() -> PutResult {
+    PutResult { e_tag: None, version: None, extensions: Default::default() }
+}
+
+impl fmt::Display for Creating {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.store.fmt(f)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Creating {
+    async fn put_opts(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
+        match opts.mode {
+            PutMode::Create => self.create(path, payload, opts).await,
+            _ => self.store.put_opts(path, payload, opts).await,
+        }
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        path: &Path,
+        opts: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        self.store.put_multipart_opts(path, opts).await
+    }
+
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
+        self.store.get_opts(path, options).await
+    }
+
+    async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.store.get_ranges(path, ranges).await
+    }
+
+    fn delete_stream(
+        &self,
+        paths: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.store.delete_stream(paths)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.store.list(prefix)
+    }
+
+    /// Some stores list from the beginning whatever they are asked, so what they list is looked at.
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let after = offset.clone();
+        let is_after = move |found: &Result<ObjectMeta>| {
+            std::future::ready(found.as_ref().map_or(true, |found| found.location > after))
+        };
+        self.store.list_with_offset(prefix, offset).filter(is_after).boxed()
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.store.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.store.copy_opts(from, to, options).await
+    }
+}

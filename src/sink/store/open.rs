@@ -1,0 +1,332 @@
+//! From a URL and the environment to a store.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
+use url::Url;
+
+use super::Store;
+use super::create::Creating;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::secret::Token;
+
+/// Tries of one request beside the first.
+const MOST_RETRIES: usize = 30;
+
+/// A secret shorter than this is none, and would be found in every text.
+const LEAST_SECRET: usize = 8;
+
+/// How a store is reached.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What the environment says to the stores' own tools: `AWS_…`, `GOOGLE_…`, `AZURE_…`.
+    pub settings: Vec<(String, String)>,
+    /// For how long a request that failed for a passing reason is sent again.
+    pub retry_window: Duration,
+    /// Nobody else writes there, so that a store which cannot create conditionally will do.
+    pub single_writer: bool,
+    /// The user's wish to end.
+    pub interrupt: Interrupt,
+}
+
+/// Settings of the stores' own tools that the library calls by another name.
+const OTHER_NAMES: [(&str, &str); 3] = [
+    ("azure_storage_account", "azure_storage_account_name"),
+    ("azure_storage_key", "azure_storage_account_key"),
+    ("azure_storage_allow_http", "azure_allow_http"),
+];
+
+/// Settings that give the library credentials without a profile.
+const AWS_CREDENTIALS: [&str; 5] = [
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_SKIP_SIGNATURE",
+];
+
+impl Store {
+    /// The store behind a URL (`s3://`, `gs://`, `az://`, `file://`) or a path of this machine. Nothing is
+    /// asked of it yet.
+    ///
+    /// # Errors
+    /// `Config`: it is none of them, or its settings are not complete.
+    pub fn open(to: &str, options: &Options) -> Result<Self> {
+        let url = parse(to)?;
+        let settings = &options.settings;
+        let is_local = url.scheme() == "file";
+        let bare: Arc<dyn ObjectStore> = match url.scheme() {
+            "s3" | "s3a" => s3(&url, settings, options.retry_window)?,
+            "gs" => gcs(&url, settings, options.retry_window)?,
+            "az" => azure(&url, settings, options.retry_window)?,
+            _ => Arc::new(LocalFileSystem::new().with_fsync(true)),
+        };
+        let path = Path::from_url_path(url.path()).map_err(|error| {
+            Error::config(format!("`{to}` is not a place that can be written: {error}."))
+        })?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("store")
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                Error::system(format!("The network cannot be used: {error}. Run again."))
+                    .caused_by(error)
+            })?;
+        Ok(Self {
+            objects: Arc::new(Creating::new(
+                bare.clone(),
+                options.single_writer,
+                options.retry_window,
+            )),
+            bare,
+            runtime: Arc::new(runtime),
+            url,
+            path,
+            is_local,
+            single_writer: options.single_writer,
+            secrets: Arc::new(secrets(settings)),
+            interrupt: options.interrupt.clone(),
+        })
+    }
+}
+
+fn parse(to: &str) -> Result<Url> {
+    let wrong = |why: &str| {
+        Error::config(format!(
+            "`{to}` is no place to export to: {why}. Give s3://bucket/path, gs://bucket/path, az://container/path, file:///folder, or a path of this machine."
+        ))
+    };
+    let url = match to.split_once("://") {
+        None if to.is_empty() => return Err(wrong("it is empty")),
+        None => std::path::absolute(to).ok().and_then(|path| Url::from_file_path(path).ok()),
+        Some(_) => Url::parse(to).ok(),
+    };
+    let mut url = url.ok_or_else(|| wrong("it is not a URL"))?;
+    // What stands there may be a secret, so it is not quoted either.
+    if url.query().is_some() || url.fragment().is_some() || url.password().is_some() {
+        return Err(Error::config(
+            "The place to export to has a `?`, a `#` or a password in it. Give the URL alone: credentials are read from the environment.",
+        ));
+    }
+    let is_remote = matches!(url.scheme(), "s3" | "s3a" | "gs" | "az");
+    let has_host = url.host_str().is_some_and(|host| !host.is_empty());
+    match url.scheme() {
+        "file" if !has_host => {}
+        "file" => return Err(wrong("a file URL has three slashes")),
+        _ if is_remote && has_host && url.username().is_empty() => {}
+        _ if is_remote => return Err(wrong("it names no bucket")),
+        _ => return Err(wrong("nothing of this kind is known")),
+    }
+    let trimmed = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&trimmed);
+    Ok(url)
+}
+
+/// The settings that begin with a word, as the library takes them.
+fn known<K: FromStr>(settings: &[(String, String)], word: &str) -> Vec<(K, String)> {
+    let known = |(name, value): &(String, String)| {
+        let name = name.to_ascii_lowercase();
+        let other = OTHER_NAMES.iter().find(|(theirs, _)| *theirs == name);
+        let name = other.map_or(name.as_str(), |(_, ours)| *ours);
+        Some((name.starts_with(word).then(|| name.parse().ok())??, value.clone()))
+    };
+    settings.iter().filter(|(_, value)| !value.is_empty()).filter_map(known).collect()
+}
+
+fn value<'a>(settings: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let found = settings.iter().find(|(known, value)| known == name && !value.is_empty());
+    found.map(|(_, value)| value.as_str())
+}
+
+fn s3(
+    url: &Url,
+    settings: &[(String, String)],
+    window: Duration,
+) -> Result<Arc<dyn ObjectStore>> {
+    let has_credentials = AWS_CREDENTIALS.iter().any(|name| value(settings, name).is_some());
+    if let Some(profile) = value(settings, "AWS_PROFILE").filter(|_| !has_credentials) {
+        return Err(Error::config(format!(
+            "AWS_PROFILE is set ({profile}), and profiles cannot be read here. Put its credentials into the environment: eval \"$(aws configure export-credentials --format env)\"."
+        )));
+    }
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(url.host_str().unwrap_or_default())
+        .with_retry(retry(window));
+    for (key, value) in known::<AmazonS3ConfigKey>(settings, "aws_") {
+        builder = builder.with_config(key, value);
+    }
+    // Names are resolved as everywhere else in this program, which a static binary depends on.
+    let names = AmazonS3ConfigKey::Client(ClientConfigKey::RandomizeAddresses);
+    built(builder.with_config(names, "false").build(), "AWS_")
+}
+
+fn gcs(
+    url: &Url,
+    settings: &[(String, String)],
+    window: Duration,
+) -> Result<Arc<dyn ObjectStore>> {
+    let mut builder = GoogleCloudStorageBuilder::new()
+        .with_bucket_name(url.host_str().unwrap_or_default())
+        .with_retry(retry(window));
+    for (key, value) in known::<GoogleConfigKey>(settings, "google_") {
+        builder = builder.with_config(key, value);
+    }
+    let names = GoogleConfigKey::Client(ClientConfigKey::RandomizeAddresses);
+    built(builder.with_config(names, "false").build(), "GOOGLE_")
+}
+
+fn azure(
+    url: &Url,
+    settings: &[(String, String)],
+    window: Duration,
+) -> Result<Arc<dyn ObjectStore>> {
+    let mut builder = MicrosoftAzureBuilder::new()
+        .with_container_name(url.host_str().unwrap_or_default())
+        .with_retry(retry(window));
+    let connection = value(settings, "AZURE_STORAGE_CONNECTION_STRING").unwrap_or_default();
+    for part in connection.split(';') {
+        let Some((name, value)) = part.split_once('=') else { continue };
+        let key = match name {
+            "AccountName" => AzureConfigKey::AccountName,
+            "AccountKey" => AzureConfigKey::AccessKey,
+            "SharedAccessSignature" => AzureConfigKey::SasKey,
+            "BlobEndpoint" => AzureConfigKey::Endpoint,
+            _ => continue,
+        };
+        builder = builder.with_config(key, value);
+    }
+    for (key, value) in known::<AzureConfigKey>(settings, "azure_") {
+        builder = builder.with_config(key, value);
+    }
+    let names = AzureConfigKey::Client(ClientConfigKey::RandomizeAddresses);
+    built(builder.with_config(names, "false").build(), "AZURE_")
+}
+
+fn built<S: ObjectStore>(
+    store: object_store::Result<S>,
+    word: &str,
+) -> Result<Arc<dyn ObjectStore>> {
+    match store {
+        Ok(store) => Ok(Arc::new(store)),
+        // The library's message may quote a setting.
+        Err(error) => Err(Error::config(format!(
+            "The store cannot be reached with the settings in the environment ({word}…): check them against the documentation of its own tools."
+        ))
+        .caused_by(error)),
+    }
+}
+
+fn retry(window: Duration) -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig::default(),
+        max_retries: MOST_RETRIES,
+        retry_timeout: window,
+    }
+}
+
+/// The values among the settings that nobody may see.
+fn secrets(settings: &[(String, String)]) -> Vec<Token> {
+    let words = ["KEY", "SECRET", "TOKEN", "SAS", "PASSWORD", "CONNECTION"];
+    let is_secret = |name: &str| {
+        let name = name.to_ascii_uppercase();
+        !name.ends_with("_ID") && words.iter().any(|word| name.contains(word))
+    };
+    let secret = settings.iter().filter(|(name, _)| is_secret(name));
+    let parts = secret.flat_map(|(_, value)| {
+        // A connection string is many settings in one.
+        let parts = value.split(';').filter_map(|part| part.split_once('=')).map(|(_, part)| part);
+        std::iter::once(value.as_str()).chain(parts)
+    });
+    parts
+        .filter(|part| part.len() >= LEAST_SECRET)
+        .map(|part| Token::new(part.to_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn options(settings: &[(&str, &str)]) -> Options {
+        Options {
+            settings: settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            retry_window: Duration::from_secs(1),
+            single_writer: false,
+            interrupt: Interrupt::default(),
+        }
+    }
+
+    fn open(to: &str, settings: &[(&str, &str)]) -> Result<Store> {
+        Store::open(to, &options(settings))
+    }
+
+    #[test]
+    fn every_documented_place_is_taken() {
+        let aws = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+        let azure = [("AZURE_STORAGE_ACCOUNT", "acc"), ("AZURE_STORAGE_KEY", "a2V5a2V5a2V5")];
+        let google = [("GOOGLE_SERVICE_ACCOUNT_KEY", r#"{"private_key": "private_key", "private_key_id": "private_key_id", "client_email":"client_email", "disable_oauth":true}"#)];
+        for (to, settings, shown) in [
+            ("s3://b/some/path/", &aws[..], "s3://b/some/path"),
+            ("s3://b", &aws, "s3://b/"),
+            ("gs://b/p", &google, "gs://b/p"),
+            ("az://c/p", &azure, "az://c/p"),
+            ("file:///d/e", &[], "/d/e"),
+            ("/d/e/", &[], "/d/e"),
+            ("/d/with blank", &[], "/d/with blank"),
+        ] {
+            let store = open(to, settings).unwrap_or_else(|error| panic!("{to}: {error}"));
+            assert_eq!(store.shown(store.path()), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_is_refused_with_what_is_accepted() {
+        for to in ["", "ftp://a/b", "s3:///p", "s3://u@b/p", "file://d/e", "http://a/b"] {
+            let error = open(to, &[]).unwrap_err();
+            assert_eq!(error.kind(), Kind::Config, "{to}");
+            assert!(error.to_string().contains("s3://bucket/path"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_secret_in_a_url_is_not_quoted() {
+        for to in ["az://c/p?sig=hushhush", "s3://u:hushhush@b/p", "s3://b/p#hushhush"] {
+            let error = open(to, &[]).unwrap_err();
+            assert_eq!(error.kind(), Kind::Config);
+            assert!(!error.to_string().contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_profile_alone_is_refused_with_the_command_that_helps() {
+        let error = open("s3://b/p", &[("AWS_PROFILE", "flowers")]).unwrap_err();
+        assert!(error.to_string().contains("aws configure export-credentials --format env"));
+        let both = [("AWS_PROFILE", "flowers"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+        assert!(open("s3://b/p", &both).is_ok());
+    }
+
+    #[test]
+    fn secrets_are_known_by_their_names() {
+        let settings = [
+            ("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE"),
+            ("AWS_SECRET_ACCESS_KEY", "s3cr3ts3cr3t"),
+            ("AWS_REGION", "eu-west-1-and-more"),
+            ("AZURE_STORAGE_CONNECTION_STRING", "AccountName=acc;AccountKey=k3yk3yk3y=="),
+        ];
+        let options = options(&settings);
+        let secrets = secrets(&options.settings);
+        let redact = |text: &str| secrets.iter().fold(text.to_owned(), |text, s| s.redact(&text));
+        assert_eq!(redact("a s3cr3ts3cr3t b k3yk3yk3y== c"), "a [redacted] b [redacted] c");
+        assert_eq!(redact("AKIAEXAMPLE eu-west-1-and-more"), "AKIAEXAMPLE eu-west-1-and-more");
+    }
+}

@@ -1,0 +1,157 @@
+//! Bytes on their way into one object: parts go up while the next is made, and the object appears when
+//! the upload is finished and not before.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
+use tokio::task::JoinSet;
+
+use super::Store;
+use crate::error::{Error, Result};
+
+/// Bytes of a part. Stores want at least 5 MiB, and all but the last of one size.
+const PART: usize = 8 * 1024 * 1024;
+
+/// The same on this machine, where a part is a write.
+const LOCAL_PART: usize = 1024 * 1024;
+
+/// Parts on their way at once.
+const AT_ONCE: usize = 2;
+
+/// An object that is being written.
+pub(in crate::sink) struct Upload {
+    store: Store,
+    path: Path,
+    gathered: Vec<u8>,
+    parts: Option<Parts>,
+    written: u64,
+    failure: Failure,
+}
+
+/// Why an upload failed: [`io::Write`] and the libraries behind it cannot carry it.
+#[derive(Clone, Default)]
+pub(in crate::sink) struct Failure(Arc<Mutex<Option<Error>>>);
+
+struct Parts {
+    upload: Box<dyn MultipartUpload>,
+    on_their_way: JoinSet<object_store::Result<()>>,
+}
+
+impl Failure {
+    fn set(&self, error: Error) -> io::Error {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        io::Error::other("the upload failed")
+    }
+
+    /// The failure, if there was one.
+    pub(in crate::sink) fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Upload {
+    /// An upload to `path`, which replaces what is there once it is finished.
+    pub(in crate::sink) fn new(store: &Store, path: Path) -> Self {
+        Self {
+            store: store.clone(),
+            path,
+            gathered: Vec::new(),
+            parts: None,
+            written: 0,
+            failure: Failure::default(),
+        }
+    }
+
+    /// Where the reason of a failed write will be.
+    pub(in crate::sink) fn failure(&self) -> Failure {
+        self.failure.clone()
+    }
+
+    fn part_size(&self) -> usize {
+        if self.store.is_local() { LOCAL_PART } else { PART }
+    }
+
+    fn send_part(&mut self) -> Result<()> {
+        let store = self.store.clone();
+        if self.parts.is_none() {
+            let objects = store.objects();
+            let upload = store.wait(&self.path, objects.put_multipart(&self.path))?;
+            self.parts = Some(Parts { upload, on_their_way: JoinSet::new() });
+        }
+        let size = self.part_size();
+        let Some(Parts { upload, on_their_way }) = &mut self.parts else { return Ok(()) };
+        let rest = self.gathered.split_off(self.gathered.len().min(size));
+        let part = std::mem::replace(&mut self.gathered, rest);
+        while on_their_way.len() >= AT_ONCE {
+            arrived(&store, &self.path, on_their_way)?;
+        }
+        on_their_way.spawn_on(upload.put_part(PutPayload::from(part)), &store.handle());
+        Ok(())
+    }
+
+    /// Sends what is left, and makes the object appear.
+    ///
+    /// # Errors
+    /// `Config`, `System` or `Transient`: it cannot be written. Nothing has appeared then.
+    pub(in crate::sink) fn finish(&mut self) -> Result<u64> {
+        let store = self.store.clone();
+        if self.parts.is_none() {
+            let payload = PutPayload::from(std::mem::take(&mut self.gathered));
+            store.wait(&self.path, store.objects().put(&self.path, payload))?;
+            return Ok(self.written);
+        }
+        if !self.gathered.is_empty() {
+            self.send_part()?;
+        }
+        if let Some(Parts { upload, on_their_way }) = &mut self.parts {
+            while !on_their_way.is_empty() {
+                arrived(&store, &self.path, on_their_way)?;
+            }
+            store.wait(&self.path, upload.complete())?;
+        }
+        self.parts = None;
+        Ok(self.written)
+    }
+}
+
+/// Waits until one of the parts has arrived.
+fn arrived(
+    store: &Store,
+    path: &Path,
+    parts: &mut JoinSet<object_store::Result<()>>,
+) -> Result<()> {
+    match store.until_done(parts.join_next())? {
+        None | Some(Ok(Ok(()))) => Ok(()),
+        Some(Ok(Err(error))) => Err(store.explain(path, error)),
+        Some(Err(died)) => Err(store.unexpected("An upload ended without a word", died)),
+    }
+}
+
+impl Write for Upload {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.gathered.extend_from_slice(bytes);
+        self.written += bytes.len() as u64;
+        while self.gathered.len() > self.part_size() {
+            self.send_part().map_err(|error| self.failure.set(error))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What is not finished leaves nothing behind.
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let Some(Parts { mut upload, mut on_their_way }) = self.parts.take() else { return };
+        self.store.tidy(async {
+            on_their_way.shutdown().await;
+            // A store that keeps the parts has a rule to remove them some day.
+            let _ = upload.abort().await;
+        });
+    }
+}

@@ -1,0 +1,53 @@
+//! The columns of a table: what this version of the product has, against what the table has.
+
+use std::sync::Arc;
+
+use delta_kernel::KernelError;
+use delta_kernel::engine::arrow_conversion::TryFromArrow;
+use delta_kernel::schema::{SchemaRef, StructField, StructType};
+
+use crate::error::{Error, Result};
+use crate::model::Stream;
+use crate::model::arrow::table_schema;
+
+/// The schema of a new table.
+pub(super) fn schema(stream: &Stream) -> Result<SchemaRef, KernelError> {
+    Ok(Arc::new(StructType::try_from_arrow(table_schema(stream).as_ref())?))
+}
+
+/// The columns that the product has learnt since the table was made.
+pub(super) fn missing(table: &StructType, stream: &Stream) -> Result<Vec<StructField>, KernelError> {
+    let own = schema(stream)?;
+    Ok(own.fields().filter(|field| table.field(field.name()).is_none()).cloned().collect())
+}
+
+/// Whether the product can write a table with these columns.
+///
+/// # Errors
+/// `Config`: a column is of another type, cannot be added, or is not known.
+pub(super) fn check(table: &StructType, stream: &Stream, place: &str) -> Result<()> {
+    let own = schema(stream).map_err(|error| {
+        Error::system("The columns have no form in a table, which is a fault of this program: report it.")
+            .caused_by(error)
+    })?;
+    for field in own.fields() {
+        match table.field(field.name()) {
+            None if field.is_nullable() => {}
+            Some(there) if there.data_type() == field.data_type() => {}
+            _ => {
+                return Err(Error::config(format!(
+                    "The table at {place} has no column `{}` of the type that this program writes. Export to another place.",
+                    field.name()
+                )));
+            }
+        }
+    }
+    let unknown = table.fields().find(|field| own.field(field.name()).is_none());
+    match unknown {
+        None => Ok(()),
+        Some(field) => Err(Error::config(format!(
+            "The table at {place} has a column `{}` that this version of the program does not know. Upgrade the program, or export to another place.",
+            field.name()
+        ))),
+    }
+}

@@ -1,0 +1,113 @@
+"""`export` and `show` as programs: run to their end, or started for a test to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+
+from programs import FAILURES, Connector, Run
+from secrecy import assert_absent
+from stores import Folders, Place
+
+STDOUT = Place("-", Folders())
+
+SUMMARY = {
+    "to",
+    "kind",
+    "mode",
+    "run",
+    "received",
+    "rows",
+    "unchanged",
+    "rejects",
+    "rejects_to",
+    "not_returned",
+    "bytes",
+    "files",
+    "seconds",
+    "version",
+    "committed",
+    "cursor",
+    "extracted_at",
+    "table_rows",
+}
+SHOWN = {"to", "kind", "mode", "rows", "active", "version", "cursor", "bytes", "files", "runs", "months"}
+
+
+@dataclass
+class Exporter:
+    """The executable under test, as a tool that exports."""
+
+    connector: Connector
+
+    def run(self, config: dict, to: Place, *flags: str, environment: dict[str, str] | None = None) -> Run:
+        """Runs `export` to its end. No secret of the store may be in what it says, nor the token."""
+        return self.connector.run(
+            *self._arguments(config, to, flags),
+            secrets=to.secrets,
+            environment={**to.environment, **(environment or {})},
+        )
+
+    def export(self, config: dict, to: Place, *flags: str, environment: dict[str, str] | None = None) -> dict:
+        """Runs an `export` that succeeds, and returns its summary."""
+        run = self.run(config, to, *flags, "--json", environment=environment)
+        assert run.exit_code == 0, run
+        return _object(run, SUMMARY)
+
+    def show(self, place: Place) -> dict:
+        run = self.connector.run("show", place.url, "--json", secrets=place.secrets, environment=place.environment)
+        assert run.exit_code == 0, run
+        return _object(run, SHOWN)
+
+    def start(self, config: dict, to: Place, *flags: str) -> subprocess.Popen:
+        return subprocess.Popen(
+            [str(self.connector.executable), *map(str, self._arguments(config, to, flags))],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=self.connector.directory,
+            env={**os.environ, **to.environment},
+        )
+
+    def finish(self, process: subprocess.Popen, config: dict, to: Place) -> Run:
+        """Waits for an `export` that was started."""
+        try:
+            stdout, stderr = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate(timeout=20)
+            raise
+        run = Run([*map(str, process.args[1:])], process.returncode, stdout, stderr)
+        for secret in (config["authentication_token"], *to.secrets):
+            assert_absent(secret, stdout + stderr, "what export said")
+        assert b"panicked" not in stderr, run
+        return run
+
+    def _arguments(self, config: dict, to: Place, flags: tuple[str, ...]) -> list:
+        return ["export", "--config", self.connector.file("config.json", config), "--to", to.url, *flags]
+
+
+def _object(run: Run, keys: set[str]) -> dict:
+    """The one object on stdout, on a line of its own."""
+    assert run.stdout.count(b"\n") == 1 and run.stdout.endswith(b"\n"), run
+    said = json.loads(run.stdout)
+    assert set(said) == keys, f"{set(said) ^ keys}\n{run}"
+    return said
+
+
+def assert_failed(run: Run, kind: str) -> str:
+    """That it failed in this way, without a result; returns what it said for people."""
+    _, exit_code = FAILURES[kind]
+    assert run.exit_code == exit_code, f"exit code {run.exit_code}, expected {exit_code} ({kind})\n{run}"
+    assert run.stdout == b"", run
+    said = run.stderr.decode()
+    assert said.strip(), run
+    return said
+
+
+def has_time(text: str) -> bool:
+    """Whether this is an instant in UTC, as states have it."""
+    return re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z", text) is not None
