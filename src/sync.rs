@@ -9,6 +9,9 @@ use crate::receipt::{Receipt, Reject};
 use crate::sink::{Outcome, Sink, Writer};
 use crate::source::{Accepted, Source};
 
+/// Rejected records that are told of one by one where all of them are kept.
+const MOST_TOLD: u64 = 10;
+
 /// Reads a stream into a sink. The reply is received whole and proved before the sink sees a row of it,
 /// and the state follows the last row.
 ///
@@ -50,10 +53,25 @@ fn read<S: Sink>(
     plan.warnings.iter().for_each(|warning| log.warn(warning));
 
     log.stage("Receiving", None);
-    let mut accepted = source.receive(plan)?;
-    tell(&mut accepted, max_rejects, log)?;
+    let accepted = source.receive(plan)?;
+    emit(accepted, &mut writer, max_rejects, log)
+}
+
+/// Hands a proved reply on: its rows as often as the writer wants to see them, and then its checkpoint.
+///
+/// # Errors
+/// As [`run`].
+pub fn emit<W: Writer>(
+    mut accepted: Accepted,
+    writer: &mut W,
+    max_rejects: u64,
+    log: &dyn Log,
+) -> Result<Receipt> {
+    // Rejected records that are kept whole elsewhere need not all be told of.
+    let told = if W::SHOWS_ROWS_AT_ONCE { max_rejects } else { max_rejects.min(MOST_TOLD) };
+    tell(&mut accepted, told, log)?;
     let mut too_many = too_many_rejects(&mut accepted, max_rejects)?;
-    if !S::SHOWS_ROWS_AT_ONCE && let Some(error) = too_many {
+    if !W::SHOWS_ROWS_AT_ONCE && let Some(error) = too_many {
         return Err(error);
     }
 
@@ -80,7 +98,7 @@ fn read<S: Sink>(
 }
 
 /// Says what there is to say of a reply before its rows go on their way.
-fn tell(accepted: &mut Accepted, max_rejects: u64, log: &dyn Log) -> Result<()> {
+fn tell(accepted: &mut Accepted, most: u64, log: &dyn Log) -> Result<()> {
     let Receipt { stream, rows, left_out, bytes, elapsed, .. } = &accepted.receipt;
     log.info(&format!(
         "Stream `{}`: received {bytes} bytes within {:.3} s: {rows} rows to emit, {left_out} left out as older than asked for.",
@@ -89,7 +107,7 @@ fn tell(accepted: &mut Accepted, max_rejects: u64, log: &dyn Log) -> Result<()> 
     ));
     accepted.receipt.warnings.iter().for_each(|warning| log.warn(warning));
     let name = stream.name;
-    accepted.first_rejects(max_rejects, |Reject { path, reason }| {
+    accepted.first_rejects(most, |Reject { path, reason }| {
         log.warn(&format!("Stream `{name}`: a record is rejected for {path}: {reason}."));
     })
 }

@@ -112,8 +112,6 @@ impl<W: Write + Send> Log for Console<W> {
 }
 
 impl<W: Write + Send> Sink for &Console<W> {
-    const SHOWS_ROWS_AT_ONCE: bool = true;
-
     type Writer<'s>
         = Records<'s, W>
     where
@@ -145,6 +143,8 @@ pub struct Records<'a, W> {
 }
 
 impl<W: Write + Send> Writer for Records<'_, W> {
+    const SHOWS_ROWS_AT_ONCE: bool = true;
+
     fn begin(&mut self, receipt: &Receipt) -> Result<()> {
         self.suffix = format!(r#","emitted_at":{}"#, receipt.extracted_at.millis()).into_bytes();
         self.console.status(self.stream.name, Status::Running)?;

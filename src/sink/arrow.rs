@@ -40,8 +40,6 @@ impl<W: Write> ArrowStream<W> {
 }
 
 impl<W: Write> Sink for ArrowStream<W> {
-    const SHOWS_ROWS_AT_ONCE: bool = true;
-
     type Writer<'s>
         = BatchWriter<'s, W>
     where
@@ -90,6 +88,8 @@ impl<W: Write> Write for Counted<W> {
 }
 
 impl<W: Write> Writer for BatchWriter<'_, W> {
+    const SHOWS_ROWS_AT_ONCE: bool = true;
+
     fn begin(&mut self, receipt: &Receipt) -> Result<()> {
         let Open::Not(writer) = std::mem::replace(&mut self.open, Open::Done) else {
             return Err(out_of_order());

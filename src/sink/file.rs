@@ -84,8 +84,6 @@ impl ParquetFile {
 }
 
 impl Sink for ParquetFile {
-    const SHOWS_ROWS_AT_ONCE: bool = false;
-
     type Writer<'s>
         = FileWriter<'s>
     where
@@ -111,6 +109,8 @@ pub struct FileWriter<'s> {
 }
 
 impl Writer for FileWriter<'_> {
+    const SHOWS_ROWS_AT_ONCE: bool = false;
+
     fn begin(&mut self, receipt: &Receipt) -> Result<()> {
         let ParquetFile { store, stream, replaces, allow_shrink, run, .. } = &*self.file;
         if let (Some(before), false) = (replaces, allow_shrink) {

@@ -31,10 +31,6 @@ pub mod table;
 /// ask for all batches [once more](Outcome::Again). A writer that fails, or that is not committed, leaves
 /// no state: the sink gets [`fail`](Sink::fail) in place of what would have followed.
 pub trait Sink {
-    /// Whether rows can be seen as they are written. If not, nothing is written of a reply that has too
-    /// many rejected records; otherwise the good ones are, and the failure follows them.
-    const SHOWS_ROWS_AT_ONCE: bool;
-
     /// What takes the rows of one stream.
     type Writer<'s>: Writer
     where
@@ -55,6 +51,10 @@ pub trait Sink {
 
 /// Takes the rows of one stream: see [`Sink`].
 pub trait Writer {
+    /// Whether rows can be seen as they are written. If not, nothing is written of a reply that has too
+    /// many rejected records; otherwise the good ones are, and the failure follows them.
+    const SHOWS_ROWS_AT_ONCE: bool;
+
     /// The reply is proved, and so many rows follow.
     ///
     /// # Errors

@@ -67,8 +67,6 @@ pub struct Selected<'a, W> {
 }
 
 impl<W: Write> Sink for Selected<'_, W> {
-    const SHOWS_ROWS_AT_ONCE: bool = true;
-
     type Writer<'s>
         = Records<'s, W>
     where
@@ -100,6 +98,8 @@ pub struct Records<'a, W> {
 }
 
 impl<W: Write> Writer for Records<'_, W> {
+    const SHOWS_ROWS_AT_ONCE: bool = true;
+
     fn begin(&mut self, receipt: &Receipt) -> Result<()> {
         let stream: &Stream = receipt.stream;
         self.tap.schema(self.wanted)?;

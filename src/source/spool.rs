@@ -16,8 +16,8 @@ use arrow_schema::{ArrowError, SchemaRef};
 use super::scratch::{Scratch, full};
 use crate::error::{Error, Result};
 
-/// Bytes of batches kept in memory. A list of about 75,000 customers needs no file.
-pub(crate) const IN_MEMORY: usize = 8 * 1024 * 1024;
+/// Bytes of batches kept in memory. A list of about 37,000 customers needs no file.
+pub(crate) const IN_MEMORY: usize = 4 * 1024 * 1024;
 
 /// Batches between the file and whoever gives or takes them.
 const AHEAD: usize = 2;

@@ -11,6 +11,7 @@
 )]
 
 pub mod answer;
+pub mod lake;
 pub mod replies;
 pub mod rust;
 pub mod secrets;

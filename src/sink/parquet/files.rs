@@ -1,5 +1,5 @@
-//! Rows on their way into files: whoever has rows gathers them into row groups, and a thread beside it
-//! encodes and uploads them.
+//! Rows on their way into files: whoever has rows hands them to a thread, which gathers them into row
+//! groups, encodes and uploads them.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -13,11 +13,14 @@ use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 
 use super::encoding;
-use super::row_group::RowGroup;
+use super::row_group::{Place, RowGroup};
 use super::statistics::{Column, columns};
 use crate::error::{Error, Result};
 use crate::model::Stream;
 use crate::sink::store::{Store, Upload};
+
+/// Batches that wait while a row group is encoded. More would be faster, hardly, and larger.
+const AHEAD: usize = 2;
 
 /// Bytes of a file of a table, after which the next one begins.
 const FILE: usize = 64 * 1024 * 1024;
@@ -59,7 +62,6 @@ pub(in crate::sink) struct Uploaded {
 
 /// Takes rows and makes files of them. Dropped before it is finished, it leaves none.
 pub(in crate::sink) struct Files {
-    gathered: RowGroup,
     work: Option<Work>,
 }
 
@@ -69,7 +71,7 @@ struct Work {
 }
 
 enum Order {
-    Encode(RowGroup),
+    Take(RecordBatch),
     Finish,
 }
 
@@ -130,8 +132,7 @@ impl Files {
     /// # Errors
     /// `System`: no thread can be started.
     pub(in crate::sink) fn new(layout: Layout) -> Result<Self> {
-        // The thread encodes one row group while the next is gathered: two are in memory at the most.
-        let (orders, received) = sync_channel(0);
+        let (orders, received) = sync_channel(AHEAD);
         let thread = std::thread::Builder::new()
             .name("parquet".into())
             .spawn(move || Encoder::new(layout).run(&received))
@@ -139,7 +140,7 @@ impl Files {
                 Error::system(format!("A thread could not be started: {error}. Run again."))
                     .caused_by(error)
             })?;
-        Ok(Self { gathered: RowGroup::default(), work: Some(Work { orders, thread }) })
+        Ok(Self { work: Some(Work { orders, thread }) })
     }
 
     /// Takes rows of the layout's schema.
@@ -147,13 +148,7 @@ impl Files {
     /// # Errors
     /// `Config`, `System` or `Transient`: the files cannot be written.
     pub(in crate::sink) fn push(&mut self, batch: RecordBatch) -> Result<()> {
-        self.gathered.push(batch);
-        if self.gathered.is_full() { self.encode() } else { Ok(()) }
-    }
-
-    fn encode(&mut self) -> Result<()> {
-        let group = std::mem::take(&mut self.gathered);
-        self.order(Order::Encode(group))
+        self.order(Order::Take(batch))
     }
 
     fn order(&mut self, order: Order) -> Result<()> {
@@ -169,9 +164,6 @@ impl Files {
     /// # Errors
     /// As [`push`](Self::push).
     pub(in crate::sink) fn finish(mut self) -> Result<Uploaded> {
-        if !self.gathered.is_empty() {
-            self.encode()?;
-        }
         self.order(Order::Finish)?;
         self.end()
     }
@@ -194,6 +186,7 @@ impl Drop for Files {
 /// What the thread works with.
 struct Encoder {
     layout: Layout,
+    gathered: RowGroup,
     file: Option<OpenFile>,
     done: Uploaded,
 }
@@ -207,15 +200,21 @@ struct OpenFile {
 impl Encoder {
     fn new(layout: Layout) -> Self {
         let done = Uploaded::none(layout.store.clone());
-        Self { layout, file: None, done }
+        Self { layout, gathered: RowGroup::default(), file: None, done }
     }
 
     fn run(mut self, orders: &Receiver<Order>) -> Result<Uploaded> {
         for order in orders {
             self.layout.store.interrupt().check()?;
             match order {
-                Order::Encode(group) => self.encode(&group)?,
+                Order::Take(batch) => {
+                    self.gathered.push(batch);
+                    if self.gathered.is_full() {
+                        self.encode()?;
+                    }
+                }
                 Order::Finish => {
+                    self.encode()?;
                     if self.file.is_none() && matches!(self.layout.names, Names::One(_)) {
                         let empty = RecordBatch::new_empty(self.layout.schema.clone());
                         self.file = Some(self.open(&empty)?);
@@ -228,14 +227,15 @@ impl Encoder {
         Err(Error::system("The files were given up before they were finished."))
     }
 
-    fn encode(&mut self, group: &RowGroup) -> Result<()> {
+    fn encode(&mut self) -> Result<()> {
+        let group = std::mem::take(&mut self.gathered);
         let Some(first) = group.batches.first() else { return Ok(()) };
         let mut file = match self.file.take() {
             Some(file) => file,
             None => self.open(first)?,
         };
         let order = group.order(self.layout.stream.key_index());
-        let written = file.write(group, order.as_deref(), &self.layout.schema);
+        let written = file.write(&group, order.as_deref(), &self.layout.schema);
         let size = file.writer.bytes_written();
         if let Err(error) = written {
             return Err(file.explain(error));
@@ -284,7 +284,7 @@ impl OpenFile {
     fn write(
         &mut self,
         group: &RowGroup,
-        order: Option<&[(usize, usize)]>,
+        order: Option<&[Place]>,
         schema: &SchemaRef,
     ) -> Result<(), ParquetError> {
         let number = self.writer.flushed_row_groups().len();

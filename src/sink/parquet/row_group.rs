@@ -13,7 +13,7 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_
 use parquet::errors::{ParquetError, Result};
 
 /// Rows of a row group at the most. More make a file no smaller, and memory larger.
-const ROWS: usize = 131_072;
+const ROWS: usize = 106_496;
 
 /// Bytes of a row group in memory at the most, so that rows of long texts do not fill it.
 const BYTES: usize = 64 * 1024 * 1024;
@@ -33,7 +33,7 @@ pub(super) struct RowGroup {
 }
 
 /// Where a row stands: its batch, and its place in it.
-type Place = (usize, usize);
+pub(super) type Place = (u32, u32);
 
 impl RowGroup {
     pub(super) fn push(&mut self, batch: RecordBatch) {
@@ -44,10 +44,6 @@ impl RowGroup {
         self.batches.push(batch);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
     pub(super) fn is_full(&self) -> bool {
         self.rows >= ROWS || self.bytes >= BYTES
     }
@@ -56,9 +52,9 @@ impl RowGroup {
     /// order already.
     pub(super) fn order(&self, key: usize) -> Option<Vec<Place>> {
         let keys = self.batches.iter().map(|batch| batch.column(key).as_primitive::<Int64Type>());
-        let mut keyed = Vec::with_capacity(self.rows);
-        for (batch, keys) in keys.enumerate() {
-            keyed.extend(keys.values().iter().enumerate().map(|(row, key)| (*key, (batch, row))));
+        let mut keyed: Vec<(i64, Place)> = Vec::with_capacity(self.rows);
+        for (batch, keys) in (0..).zip(keys) {
+            keyed.extend((0..).zip(keys.values()).map(|(row, key)| (*key, (batch, row))));
         }
         if keyed.is_sorted_by_key(|(key, _)| *key) {
             return None;
@@ -114,9 +110,11 @@ impl RowGroup {
             self.batches.iter().map(|batch| batch.column(column).as_ref()).collect();
         match order {
             None => self.batches.iter().try_for_each(|batch| write(batch.column(column)))?,
-            Some(order) => {
-                order.chunks(STEP).try_for_each(|step| write(&interleave(&arrays, step)?))?;
-            }
+            Some(order) => order.chunks(STEP).try_for_each(|step| {
+                let step: Vec<_> =
+                    step.iter().map(|(batch, row)| (*batch as usize, *row as usize)).collect();
+                write(&interleave(&arrays, &step)?)
+            })?,
         }
         writer.close()
     }

@@ -8,7 +8,16 @@ use super::Store;
 use crate::error::{Error, Kind};
 
 /// Statuses of HTTP that say that the request will never work.
-const LASTING: [&str; 5] = ["400 Bad", "301 Moved", "405 Method", "411 Length", "501 Not"];
+const LASTING: [&str; 8] = [
+    "400 Bad",
+    "401 Unauth",
+    "403 Forb",
+    "404 Not",
+    "301 Moved",
+    "405 Method",
+    "411 Length",
+    "501 Not",
+];
 
 impl Store {
     /// What happened to the object at `path`, and what to do about it.
@@ -35,7 +44,10 @@ impl Store {
             }
             _ => format!("{place} cannot be reached: {cause}. Run again."),
         };
-        Error::new(kind, message)
+        match self.hint {
+            Some(hint) => Error::new(kind, format!("{message} {hint}")),
+            None => Error::new(kind, message),
+        }
     }
 
     /// The innermost cause, which is the one that says something, in one line and without secrets.

@@ -46,6 +46,8 @@ pub struct Store {
     is_local: bool,
     single_writer: bool,
     secrets: Arc<Vec<Token>>,
+    /// What is missing in the environment, if anything is.
+    hint: Option<&'static str>,
     interrupt: Interrupt,
 }
 
@@ -121,6 +123,19 @@ impl Store {
                 () = asked => Err(Interrupt::error()),
             }
         })
+    }
+
+    /// Waits for work on `path` to its end: what has been sent may have been done, so that only its answer
+    /// says what there is now.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait), but for the user's wish.
+    pub(super) fn see_through<T>(
+        &self,
+        path: &Path,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T> {
+        self.runtime.block_on(work).map_err(|error| self.explain(path, error))
     }
 
     /// What is known of an object; `None` if there is none.

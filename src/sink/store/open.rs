@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::secret::Token;
 
-/// Tries of one request beside the first.
-const MOST_RETRIES: usize = 30;
+/// The clock bounds the tries of a request, not their number.
+const MOST_RETRIES: usize = 10_000;
 
 /// A secret shorter than this is none, and would be found in every text.
 const LEAST_SECRET: usize = 8;
@@ -89,6 +89,7 @@ impl Store {
             )),
             bare,
             runtime: Arc::new(runtime),
+            hint: hint(url.scheme(), settings),
             url,
             path,
             is_local,
@@ -209,6 +210,21 @@ fn azure(
     }
     let names = AzureConfigKey::Client(ClientConfigKey::RandomizeAddresses);
     built(builder.with_config(names, "false").build(), "AZURE_")
+}
+
+/// What is missing in the environment where nothing is there to prove who asks.
+fn hint(scheme: &str, settings: &[(String, String)]) -> Option<&'static str> {
+    let has = |names: &[&str]| names.iter().any(|name| value(settings, name).is_some());
+    match scheme {
+        "s3" | "s3a" if !has(&AWS_CREDENTIALS) => Some("No AWS_ACCESS_KEY_ID is in the environment, so this machine's own role was asked for."),
+        "gs" if !settings.iter().any(|(name, _)| name.starts_with("GOOGLE_")) => {
+            Some("No GOOGLE_APPLICATION_CREDENTIALS is in the environment, so this machine's own account was asked for.")
+        }
+        "az" if !settings.iter().any(|(name, _)| name.starts_with("AZURE_")) => {
+            Some("No AZURE_STORAGE_ACCOUNT_NAME is in the environment.")
+        }
+        _ => None,
+    }
 }
 
 fn built<S: ObjectStore>(

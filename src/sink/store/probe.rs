@@ -21,7 +21,11 @@ impl Store {
         let name = format!(".kometsales-{:016x}", fastrand::u64(..));
         let path = folder.clone().join(name);
         let probed = self.write_twice(&path, is_table && !self.single_writer);
-        let removed = self.wait(&path, self.bare.delete(&path));
+        let removed = match self.until_done(self.bare.delete(&path))? {
+            // It was not there, or its removal was and the answer was lost.
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.explain(&path, error)),
+        };
         self.interrupt().release()?;
         match (probed, removed) {
             (Err(error), _) | (Ok(()), Err(error)) => Err(error),

@@ -3,13 +3,20 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::task::JoinSet;
 
 use super::Store;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+
+/// How often a step is tried that the library does not try again, since it might do it twice.
+const TRIES: u32 = 4;
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Bytes of a part. Stores want at least 5 MiB, and all but the last of one size.
 const PART: usize = 8 * 1024 * 1024;
@@ -36,6 +43,8 @@ pub(in crate::sink) struct Failure(Arc<Mutex<Option<Error>>>);
 
 struct Parts {
     upload: Box<dyn MultipartUpload>,
+    /// What the object is called by now, if there is one: another name says that this upload is there.
+    before: Option<String>,
     on_their_way: JoinSet<object_store::Result<()>>,
 }
 
@@ -77,11 +86,12 @@ impl Upload {
         let store = self.store.clone();
         if self.parts.is_none() {
             let objects = store.objects();
-            let upload = store.wait(&self.path, objects.put_multipart(&self.path))?;
-            self.parts = Some(Parts { upload, on_their_way: JoinSet::new() });
+            let upload = tries(|| store.wait(&self.path, objects.put_multipart(&self.path)))?;
+            let before = store.head(&self.path)?.and_then(|object| object.e_tag);
+            self.parts = Some(Parts { upload, before, on_their_way: JoinSet::new() });
         }
         let size = self.part_size();
-        let Some(Parts { upload, on_their_way }) = &mut self.parts else { return Ok(()) };
+        let Some(Parts { upload, on_their_way, .. }) = &mut self.parts else { return Ok(()) };
         let rest = self.gathered.split_off(self.gathered.len().min(size));
         let part = std::mem::replace(&mut self.gathered, rest);
         while on_their_way.len() >= AT_ONCE {
@@ -91,7 +101,8 @@ impl Upload {
         Ok(())
     }
 
-    /// Sends what is left, and makes the object appear.
+    /// Sends what is left, and makes the object appear. The last step is seen through even if the user asks
+    /// the run to end.
     ///
     /// # Errors
     /// `Config`, `System` or `Transient`: it cannot be written. Nothing has appeared then.
@@ -99,20 +110,41 @@ impl Upload {
         let store = self.store.clone();
         if self.parts.is_none() {
             let payload = PutPayload::from(std::mem::take(&mut self.gathered));
-            store.wait(&self.path, store.objects().put(&self.path, payload))?;
+            store.see_through(&self.path, store.objects().put(&self.path, payload))?;
             return Ok(self.written);
         }
         if !self.gathered.is_empty() {
             self.send_part()?;
         }
-        if let Some(Parts { upload, on_their_way }) = &mut self.parts {
+        if let Some(Parts { upload, before, on_their_way }) = &mut self.parts {
             while !on_their_way.is_empty() {
                 arrived(&store, &self.path, on_their_way)?;
             }
-            store.wait(&self.path, upload.complete())?;
+            tries(|| match store.see_through(&self.path, upload.complete()) {
+                Ok(_) => Ok(()),
+                // The answer may have been lost, and the store then knows of no such upload any more.
+                Err(error) => match store.head(&self.path)? {
+                    Some(there) if there.size == self.written && there.e_tag != *before => Ok(()),
+                    _ => Err(error),
+                },
+            })?;
         }
         self.parts = None;
         Ok(self.written)
+    }
+}
+
+/// Tries a step a few times, as long as it fails for a passing reason.
+fn tries<T>(mut step: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut tried = 1;
+    loop {
+        match step() {
+            Err(error) if error.kind() == Kind::Transient && tried < TRIES => {
+                std::thread::sleep(PAUSE * tried);
+                tried += 1;
+            }
+            done => return done,
+        }
     }
 }
 
@@ -147,7 +179,7 @@ impl Write for Upload {
 /// What is not finished leaves nothing behind.
 impl Drop for Upload {
     fn drop(&mut self) {
-        let Some(Parts { mut upload, mut on_their_way }) = self.parts.take() else { return };
+        let Some(Parts { mut upload, mut on_their_way, .. }) = self.parts.take() else { return };
         self.store.tidy(async {
             on_their_way.shutdown().await;
             // A store that keeps the parts has a rule to remove them some day.

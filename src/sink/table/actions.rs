@@ -17,6 +17,9 @@ use crate::model::Stream;
 use crate::model::arrow::table_schema;
 use crate::sink::parquet::{Bounds, Column, Written};
 
+/// A millisecond in microseconds.
+const MILLISECOND: i64 = 1000;
+
 /// The action that adds a file to a table.
 pub(super) fn add(
     file: &Written,
@@ -81,6 +84,9 @@ fn bound(field: &Field, column: &Column, is_greatest: bool) -> Option<Member> {
         DataType::Int64 => integer(number),
         DataType::Utf8 => Arc::new(StringArray::from(vec![text.map(String::as_str)])),
         DataType::Timestamp(_, _) => {
+            // The log has milliseconds; what is cut off must not make the greatest smaller.
+            let up = if is_greatest { MILLISECOND - 1 } else { 0 };
+            let number = number.map(|number| (number + up).div_euclid(MILLISECOND) * MILLISECOND);
             Arc::new(TimestampMicrosecondArray::from(vec![number]).with_timezone("UTC"))
         }
         _ => return None,

@@ -1,6 +1,8 @@
 //! What the rows of a reply change in a table: which of them are new, and which rows of which files they
 //! replace. Files and row groups that hold none of their keys are not read.
 
+use std::collections::HashMap;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_schema::{Schema, SchemaRef};
@@ -49,7 +51,7 @@ pub(super) fn compare(
     mode: TableMode,
     extracted_at: i64,
 ) -> Result<Changes> {
-    let mut changes = Changes::default();
+    let (mut changes, mut later) = (Changes::default(), Later::new());
     for (number, file) in version.files.iter().enumerate() {
         let is_apart =
             file.keys.is_some_and(|(least, most)| range(&winners.rows, least, most).is_empty());
@@ -57,18 +59,27 @@ pub(super) fn compare(
             changes.rows += rows;
             continue;
         }
-        let comparing = Comparing { log, file, winners, mode, extracted_at };
+        let later = &mut later;
+        let comparing = Comparing { log, file, winners, later, mode, extracted_at };
         if let Some(replaced) = comparing.file(&mut changes)? {
             changes.touched.push(Touched { file: number, replaced });
         }
     }
+    for (winner, (_, is_same)) in later {
+        winners.rows[winner].is_wanted &= !is_same;
+    }
     Ok(changes)
 }
+
+/// For winners that the table has later versions of, since another export was faster: when the first of
+/// them was extracted, and whether it is the same.
+type Later = HashMap<usize, (i64, bool)>;
 
 struct Comparing<'a> {
     log: &'a Log,
     file: &'a Live,
     winners: &'a mut Winners,
+    later: &'a mut Later,
     mode: TableMode,
     extracted_at: i64,
 }
@@ -156,12 +167,17 @@ impl Comparing<'_> {
     }
 
     /// Decides between a row of the table and the winner of its key. True if the row has to go.
-    fn is_replaced(&mut self, winner: usize, hash: u64, time: i64) -> bool {
-        let winner = &mut self.winners.rows[winner];
+    fn is_replaced(&mut self, position: usize, hash: u64, time: i64) -> bool {
+        let winner = &mut self.winners.rows[position];
         let is_same = winner.hash == hash;
         if self.mode == TableMode::Append {
-            // Only the newest version that the table has counts.
-            if time >= winner.time {
+            // Of a history the versions right before and right after count.
+            if time > self.extracted_at {
+                let first = self.later.entry(position).or_insert((time, is_same));
+                if time < first.0 {
+                    *first = (time, is_same);
+                }
+            } else if time >= winner.time {
                 winner.time = time;
                 winner.is_wanted = !is_same;
             }

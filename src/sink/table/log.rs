@@ -200,6 +200,7 @@ impl Log {
         change: &Change<'_>,
         messages: &dyn Messages,
     ) -> Result<Committed> {
+        let is_new = version.is_none();
         let done = match version {
             None => self.create(change),
             Some(version) => self.update(version, change),
@@ -207,7 +208,13 @@ impl Log {
         let done = match done {
             Ok(Some(done)) => done,
             Ok(None) => return Ok(Committed::Conflict),
-            Err(error) => return Err(self.explain("written", error)),
+            // The kernel refuses to create a table that somebody else has created meanwhile.
+            Err(error) => match self.load() {
+                Ok(Some(other)) if is_new && !other.is_of(&change.note.run) => {
+                    return Ok(Committed::Conflict);
+                }
+                _ => return Err(self.explain("written", error)),
+            },
         };
         self.sum_up(&done, messages);
         Ok(Committed::As(done.commit_version()))
@@ -319,6 +326,10 @@ impl Version {
     /// Its number.
     pub(in crate::sink) fn number(&self) -> u64 {
         self.snapshot.version()
+    }
+
+    fn is_of(&self, run: &str) -> bool {
+        self.note.as_ref().is_some_and(|note| note.run == run)
     }
 }
 

@@ -95,8 +95,6 @@ fn folder(store: &Store, stream: &Stream) -> Path {
 }
 
 impl<'a> Sink for Table<'a> {
-    const SHOWS_ROWS_AT_ONCE: bool = false;
-
     type Writer<'s>
         = TableWriter<'s, 'a>
     where

@@ -347,6 +347,8 @@ impl<'s, 'a> TableWriter<'s, 'a> {
 }
 
 impl Writer for TableWriter<'_, '_> {
+    const SHOWS_ROWS_AT_ONCE: bool = false;
+
     fn begin(&mut self, receipt: &Receipt) -> Result<()> {
         self.receipt = Some(receipt.clone());
         self.table.log.store.interrupt().hold()?;

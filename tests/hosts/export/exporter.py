@@ -34,7 +34,7 @@ SUMMARY = {
     "extracted_at",
     "table_rows",
 }
-SHOWN = {"to", "kind", "mode", "rows", "active", "version", "cursor", "bytes", "files", "runs", "months"}
+SHOWN = {"to", "kind", "mode", "rows", "keys", "active", "version", "cursor", "bytes", "files", "runs", "months"}
 
 
 @dataclass

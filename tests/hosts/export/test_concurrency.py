@@ -71,15 +71,16 @@ def assert_commits_are_whole(place) -> None:
 @pytest.mark.parametrize("where", ["folder", "container"])
 @pytest.mark.parametrize("is_new", [True, False], ids=["a new table", "a table"])
 def test_merges_at_once_lose_nobody_and_double_nobody(request, exporter, simulator, where, is_new):
-    place = request.getfixturevalue(where)
-    race = Race(exporter, simulator(customers=1500), place)
-    if not is_new:
-        exporter.export(race.config, place)
-    for _ in range(1 if is_new else 2):
+    api = simulator(customers=1500)
+    for number in range(3):
+        place = request.getfixturevalue(where) / str(number)
+        race = Race(exporter, api, place)
+        if not is_new:
+            exporter.export(race.config, place)
         race.run([MERGE] * 6, edits=60)
         race.assert_current(once(found(place.table().to_pyarrow_table())))
-    assert_commits_are_whole(place)
-    race.converge()
+        assert_commits_are_whole(place)
+        race.converge()
 
 
 @pytest.mark.parametrize("where", ["folder", "container"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 
@@ -217,7 +218,7 @@ def test_append_and_merge_refuse_tables_of_each_other(exporter, simulator, folde
     summary = exporter.export(api.config(), folder, "--mode", has)
     files = folder.files()
     said = assert_failed(exporter.run(api.config(), folder, "--mode", asked), "config")
-    assert has in said and asked in said
+    assert f"--mode {has}" in said, said
     assert folder.files() == files
     assert folder.table().version() == summary["version"]
 
@@ -300,7 +301,7 @@ def test_without_a_dated_customer_there_is_no_cursor(exporter, simulator, folder
     assert exporter.export(simulator("not-found").config(), folder)["cursor"] is None
 
 
-@pytest.mark.parametrize("fault", ["cut:9000", "cut-chunked:9000", "web-page", "server-error:503", "unauthorized", "bad-utf8"])
+@pytest.mark.parametrize("fault", ["cut:100", "cut-chunked:100", "web-page", "server-error:503", "unauthorized", "bad-utf8"])
 def test_a_reply_that_fails_leaves_the_table_as_it_was(exporter, simulator, folder, fault):
     kind = {"unauthorized": "auth", "bad-utf8": "data"}.get(fault, "transient")
     api = simulator("healthy@1", fault)
@@ -338,7 +339,7 @@ def test_show_tells_what_is_in_the_table(exporter, simulator, place):
     shown = exporter.show(place)
     rows = table_of(place)
     assert (shown["kind"], shown["mode"]) == ("table", "merge")
-    assert shown["rows"] == len(rows)
+    assert shown["rows"] == shown["keys"] == len(rows)
     assert shown["active"] == sum(row[COLUMNS.index("active")] for row in rows)
     assert shown["version"] == place.table().version()
     assert shown["cursor"] == summary["cursor"]
@@ -359,7 +360,8 @@ def test_show_for_people_has_the_figures_and_a_bar_for_each_month(exporter, conn
     run = connector.run("show", folder.url)
     assert run.exit_code == 0, run
     said = run.stdout.decode()
-    assert "1,500" in said and "2017-08" in said and "merge" in said, run
+    assert "1,500" in said and "merge" in said, run
+    assert re.search(r"^ *2026-06 +█", said, re.MULTILINE), run
 
 
 def test_show_of_nothing_says_so(connector, folder):
