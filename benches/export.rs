@@ -45,15 +45,13 @@ fn main() {
     let bench = Bench::start(5);
     let export = [PROGRAM, "export", "--config", "config.json", "--json", "--to"];
     let to = |place: &'static str| [&export[..], &[place]].concat();
-    let clear = |folder: &Path| {
-        // It is not there the first time.
-        let _ = std::fs::remove_dir_all(folder.join("table"));
-        let _ = std::fs::remove_file(folder.join("file.parquet"));
-    };
+    // They are not there the first time.
+    let no_file = |folder: &Path| drop(std::fs::remove_file(folder.join("file.parquet")));
+    let no_table = |folder: &Path| drop(std::fs::remove_dir_all(folder.join("table")));
     let mut cases = vec![
         Case::new("curl -o FILE", &["curl", "-s", "-o", "copy", &bench.url]),
-        Case::new("export to a file", &to("file.parquet")).after(clear),
-        Case::new("export to a table", &to("table")).after(clear),
+        Case::new("export to a file", &to("file.parquet")).after(no_file),
+        Case::new("export to a table", &to("table")).after(no_table),
     ];
     if std::env::var_os("MERGE").is_some() {
         let again = [&to("table")[..], &["--full-refresh"]].concat();
@@ -70,7 +68,7 @@ fn main() {
         cases.push(Case::new("all changed into the same", &changed).after(other));
     }
     let python = std::env::var("PYTHON")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/.venvs/export/bin/python").into());
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/.venvs/export/python/bin/python").into());
     let has_duckdb = Path::new(&python).exists() && std::env::var_os("MERGE").is_none();
     if has_duckdb {
         cases.push(Case::new("DuckDB from a file", &[&python, "-c", DUCKDB]));

@@ -12,6 +12,7 @@ use kometsales::simulator::Simulator;
 use serde_json::json;
 use support::answer::Answer;
 use support::lake::Lake;
+use support::replies::list;
 use support::store::{Options, Rule, Store};
 use support::{Connector, LONGEST_RUN, collect, eventually, faulty, simulator, wait};
 
@@ -84,10 +85,19 @@ fn a_signal_before_the_commit_leaves_the_table_as_it_was_and_removes_what_was_up
 
 #[test]
 fn a_signal_while_a_file_is_uploaded_in_parts_leaves_none_of_them() {
-    let (store, simulator) = (Store::start(Options::default()), simulator(600_000));
+    let (store, simulator) = (Store::start(Options::default()), simulator(0));
     let connector = connector(&store, &simulator);
-    store.script(Rule::on("PUT", "partNumber=1").delays_before(1500));
+    store.script(Rule::on("PUT", "partNumber=1").delays_before(1500).times(2));
+    // Names that do not compress, more of them than one part holds.
+    let customers: Vec<String> = (1..9000)
+        .map(|id| {
+            let name: String = std::iter::repeat_with(fastrand::alphanumeric).take(2000).collect();
+            json!({"id": id, "name": name}).to_string()
+        })
+        .collect();
+    let customers: Vec<&str> = customers.iter().map(String::as_str).collect();
     for to in ["s3://bucket/p", "s3://bucket/x.parquet"] {
+        simulator.reply_next(list(&customers));
         let child = start(&connector, &config(&simulator), to);
         eventually("a part is uploaded", || !store.pending_uploads().is_empty());
         signal(&child, "TERM");

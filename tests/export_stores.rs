@@ -134,14 +134,13 @@ fn an_export_that_cannot_commit_says_so_and_the_next_one_goes_on() {
         let connector = dialect.connector(&store, &simulator).with("retry_window_seconds", 1);
         done(&export(&connector, &dialect.url("p"), &[]));
         simulator.change(3);
-        store.script(Rule::on("PUT", "").ending(&commit(1)).answers(503).times(100));
+        store.script(Rule::on("PUT", "").ending(&commit(1)).answers(503).times(12));
         let answer = export(&connector, &dialect.url("p"), &[]);
         assert_eq!(answer.code, Some(75), "{dialect:?}: {}", answer.stderr);
         assert_eq!(lake(&store).version(), 0);
         // Nobody knows whether the commit will yet land, so what it names stays.
         let connector = dialect.connector(&store, &simulator);
-        store.script(Rule::on("GET", "nothing").answers(200));
-        for _ in 0..100 {
+        for _ in 0..20 {
             if export(&connector, &dialect.url("p"), &[]).code == Some(0) {
                 break;
             }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,9 @@ pub(super) struct Options {
     /// How many customers the company has
     #[arg(long, value_name = "N", default_value_t = 1000)]
     customers: u64,
+    /// The folder of the table that it ends with [default: a new one for temporary files]
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
 }
 
 /// Customers that somebody edits between the two reads.
@@ -38,12 +41,20 @@ pub(super) fn run(options: &Options, stdout: File) -> Result<()> {
     let customers = options.customers;
     let simulator =
         Simulator::start(simulator::Options { customers, ..simulator::Options::default() })?;
-    let folder = tempfile::tempdir().map_err(|error| {
+    let no_folder = |error: std::io::Error| {
         Error::system(format!("No temporary folder can be made: {error}. Set TMPDIR."))
             .caused_by(error)
-    })?;
+    };
+    let folder = tempfile::tempdir().map_err(no_folder)?;
+    let table = match &options.to {
+        Some(to) => std::path::absolute(to).map_err(no_folder)?,
+        None => {
+            let named = tempfile::Builder::new().prefix("kometsales-demo-").tempdir();
+            named.map_err(no_folder)?.keep()
+        }
+    };
     let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
-    let mut demo = Demo { simulator, folder, paint, stdout, step: 0 };
+    let mut demo = Demo { simulator, folder, table, paint, stdout, step: 0 };
     demo.write(
         "config.json",
         &json!({
@@ -57,6 +68,8 @@ pub(super) fn run(options: &Options, stdout: File) -> Result<()> {
 struct Demo {
     simulator: Simulator,
     folder: TempDir,
+    /// Where the table is that it ends with.
+    table: PathBuf,
     paint: Paint,
     stdout: File,
     step: u32,
@@ -125,42 +138,81 @@ impl Demo {
         let said = self.step("Everything there is", &read)?;
         self.show_read(&said)?;
 
-        let edited = self.simulator.change(EDITED.min(customers));
-        self.say(&format!(
-            "\n{}\n   Somebody edits the customers {}.\n",
-            paint.bold("*  Meanwhile, in Komet Sales"),
-            edited.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
-        ))?;
+        self.edit(customers)?;
 
         let again = [&read[..], &["--state", "state.json"]].concat();
         let said = self.step("What has changed since?", &again)?;
         self.show_read(&said)?;
+        self.say("\n   It began an hour before its cursor, and so repeats what it finds there: merge by id.\n")?;
+
+        let table = self.table.display().to_string();
+        let export = ["export", "--config", "config.json", "--to", &table];
+        self.plain_step("Without a pipeline: into a Delta table", &export)?;
+        self.edit(customers)?;
+        self.plain_step("Keep it current: run it again", &export)?;
+        self.plain_step("What is in it?", &["show", &table])?;
         self.say(&format!(
-            "\nThe second read began an hour before its cursor, and so repeats what it finds there: merge by id.\nHow to plug it into Airbyte is in the README. {} plays the API for your own tests.\n\n",
+            "\nWhatever reads Delta tables reads {table}/customers, Polars for one:\n   {}\nHow to plug it into Airbyte and Meltano is in the README. {} plays the API for your own tests.\n\n",
+            paint.cyan(format!("python3 -c \"import polars; print(polars.read_delta('{table}/customers'))\"")),
             paint.cyan("kometsales simulate")
         ))
+    }
+
+    /// Lets somebody edit some customers.
+    fn edit(&mut self, customers: u64) -> Result<()> {
+        let edited = self.simulator.change(EDITED.min(customers));
+        self.say(&format!(
+            "\n{}\n   Somebody edits the customers {}.\n",
+            self.paint.bold("*  Meanwhile, in Komet Sales"),
+            edited.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
+        ))
+    }
+
+    /// Runs the program once, and shows what it said to people.
+    fn plain_step(&mut self, title: &str, arguments: &[&str]) -> Result<()> {
+        let started = Instant::now();
+        let output = self
+            .command(arguments)?
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|error| failed(error.to_string()))?;
+        self.heading(title, arguments, started.elapsed())?;
+        if !output.status.success() {
+            let what = format!("`{}` ended with {}", arguments.join(" "), output.status);
+            return Err(failed(what));
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        self.say("\n")?;
+        text.lines().try_for_each(|line| self.say(&format!("   {line}\n")))
     }
 
     /// Runs the program once, and shows what was typed and how long it took.
     fn step(&mut self, title: &str, arguments: &[&str]) -> Result<Said> {
         let said = self.program(arguments)?;
-        self.step += 1;
-        let heading = self.paint.bold(format!("{}. {title}", self.step));
-        let command = self.paint.cyan(format!("kometsales {}", arguments.join(" ")));
-        let elapsed = format!("{:.1} ms", said.elapsed.as_secs_f64() * 1000.0);
-        self.say(&format!("\n{heading}\n   {command}\n"))?;
-        self.line("took", &elapsed)?;
+        self.heading(title, arguments, said.elapsed)?;
         Ok(said)
     }
 
-    fn program(&self, arguments: &[&str]) -> Result<Said> {
-        let failed = |what: String| Error::system(format!("The demonstration failed: {what}."));
+    fn heading(&mut self, title: &str, arguments: &[&str], elapsed: Duration) -> Result<()> {
+        self.step += 1;
+        let heading = self.paint.bold(format!("{}. {title}", self.step));
+        let command = self.paint.cyan(format!("kometsales {}", arguments.join(" ")));
+        let elapsed = format!("{:.1} ms", elapsed.as_secs_f64() * 1000.0);
+        self.say(&format!("\n{heading}\n   {command}\n"))?;
+        self.line("took", &elapsed)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
         let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        Ok(command)
+    }
+
+    fn program(&self, arguments: &[&str]) -> Result<Said> {
         let started = Instant::now();
-        let mut child = Command::new(program)
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
+        let mut child = self
+            .command(arguments)?
             .stdout(Stdio::piped())
             .spawn()
             .map_err(|error| failed(error.to_string()))?;
@@ -245,6 +297,10 @@ impl Demo {
                 .caused_by(error)
         })
     }
+}
+
+fn failed(what: String) -> Error {
+    Error::system(format!("The demonstration failed: {what}."))
 }
 
 impl Said {
