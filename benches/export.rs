@@ -67,8 +67,9 @@ fn main() {
         };
         cases.push(Case::new("all changed into the same", &changed).after(other));
     }
-    let python = std::env::var("PYTHON")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/.venvs/export/python/bin/python").into());
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/.venvs/export/python/bin/python").into()
+    });
     let has_duckdb = Path::new(&python).exists() && std::env::var_os("MERGE").is_none();
     if has_duckdb {
         cases.push(Case::new("DuckDB from a file", &[&python, "-c", DUCKDB]));

@@ -5,7 +5,7 @@
 //! or right of it, and imports leftwards only:
 //!
 //! ```text
-//! {error, interrupt, secret, log} ← model ← streams ← {config, state} ← {plan, receipt}
+//! {error, secret, log} ← interrupt ← model ← streams ← {config, state} ← {plan, receipt}
 //!     ← {source, protocol} ← sink ← sync ← simulator ← cli ← main
 //! ```
 //!

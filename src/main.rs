@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kometsales::cli::main(std::env::args_os(), kometsales::streams::ALL)
+    let tables = Some(&kometsales::cli::TABLES);
+    kometsales::cli::main(std::env::args_os(), kometsales::streams::ALL, tables)
 }

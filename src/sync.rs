@@ -71,7 +71,9 @@ pub fn emit<W: Writer>(
     let told = if W::SHOWS_ROWS_AT_ONCE { max_rejects } else { max_rejects.min(MOST_TOLD) };
     tell(&mut accepted, told, log)?;
     let mut too_many = too_many_rejects(&mut accepted, max_rejects)?;
-    if !W::SHOWS_ROWS_AT_ONCE && let Some(error) = too_many {
+    if !W::SHOWS_ROWS_AT_ONCE
+        && let Some(error) = too_many
+    {
         return Err(error);
     }
 

@@ -218,7 +218,8 @@ fn rejects_of_a_file_that_was_replaced_do_not_stay_beside_the_new_one() {
     let simulator = simulator(0);
     let connector = Connector::of(&simulator);
     let beside = connector.folder().join("lake/customers.rejects.jsonl");
-    for (elements, is_there) in [(vec![r#"{"id":"1"}"#, "7"], true), (vec![r#"{"id":"1"}"#], false)] {
+    for (elements, is_there) in [(vec![r#"{"id":"1"}"#, "7"], true), (vec![r#"{"id":"1"}"#], false)]
+    {
         simulator.reply_next(list(&elements));
         assert_eq!(export(&connector, To::File.argument(), &[]).code, Some(0));
         assert_eq!(beside.exists(), is_there);
@@ -357,7 +358,9 @@ fn another_scope_reads_everything_and_counts_the_rows_that_stay() {
     let summary: Value = serde_json::from_str(answer.text()).unwrap();
     assert_eq!((&summary["not_returned"], &summary["rows"]), (&json!(2), &json!(0)), "{summary}");
     assert_eq!(summary["version"], 1, "the new scope is committed");
-    assert!(!simulator.requests().last().unwrap().query.iter().any(|(name, _)| name == "updateAsOf"));
+    assert!(
+        !simulator.requests().last().unwrap().query.iter().any(|(name, _)| name == "updateAsOf")
+    );
     assert_eq!(lake(&connector).ids(), [1, 2, 3]);
 }
 
@@ -385,7 +388,10 @@ fn a_table_of_somebody_else_and_one_that_is_broken_are_refused() {
         (without("domainMetadata\":{"), "did not write"),
         (without("\"protocol\":"), "cannot be read"),
         (whole.replace(r#"\"version\":1"#, r#"\"version\":2"#), "newer version"),
-        (whole.replace("\"domainMetadata\",\"inv", "\"rowTracking\",\"futureFeature\",\"inv"), "cannot be"),
+        (
+            whole.replace("\"domainMetadata\",\"inv", "\"rowTracking\",\"futureFeature\",\"inv"),
+            "cannot be",
+        ),
         (whole.replace(r#"\"name\":\"active\""#, r#"\"name\":\"other\""#), "column"),
     ] {
         assert_ne!(text, whole, "{says}");
@@ -396,6 +402,28 @@ fn a_table_of_somebody_else_and_one_that_is_broken_are_refused() {
         assert!(answer.stderr.contains(says), "{says}: {}", answer.stderr);
         assert_eq!(simulator.requests().len(), asked, "{says}");
     }
+}
+
+#[test]
+fn a_folder_may_be_called_anything() {
+    let simulator = simulator(5);
+    let connector = Connector::of(&simulator);
+    for name in ["with blank", "100%", "what?", "a#b", "über", "a+b&c=d"] {
+        for version in 0..2 {
+            let answer = export(&connector, name, &["--json"]);
+            assert_eq!(answer.code, Some(0), "{name}: {}", answer.stderr);
+            let summary: Value = serde_json::from_str(answer.text()).unwrap();
+            assert_eq!(summary["version"], version, "{name}");
+            simulator.change(1);
+        }
+        let table = Lake::in_folder(&connector.folder().join(name).join("customers"));
+        assert_eq!(table.rows().len(), 5, "{name}");
+    }
+    // What looks encoded would be decoded on the way through the table's library.
+    let answer = export(&connector, "50%41", &[]);
+    assert_eq!(answer.code, Some(78), "{}", answer.stderr);
+    assert!(answer.stderr.contains("another name"), "{}", answer.stderr);
+    assert_eq!(export(&connector, "50%41.parquet", &[]).code, Some(0));
 }
 
 #[test]
@@ -447,7 +475,13 @@ fn a_check_tests_the_place_and_the_token_and_leaves_nothing() {
 #[test]
 fn options_that_contradict_each_other_are_a_usage_error() {
     let connector = Connector::configured(json!({"authentication_token": "abc"}));
-    for more in [&["--to", "x.parquet", "--mode", "append"][..], &["--to", "-", "--mode", "merge"], &["--to", "-", "--check"], &["--to", "t", "--mode", "replace"], &[]] {
+    for more in [
+        &["--to", "x.parquet", "--mode", "append"][..],
+        &["--to", "-", "--mode", "merge"],
+        &["--to", "-", "--check"],
+        &["--to", "t", "--mode", "replace"],
+        &[],
+    ] {
         let arguments = [&["export", "--config", "config.json"], more].concat();
         assert_eq!(connector.run(&arguments).code, Some(2), "{more:?}");
     }
@@ -462,7 +496,11 @@ fn the_summary_says_rows_rejects_bytes_seconds_version_and_cursor() {
     let place = connector.folder().join("lake/customers");
     let first = answer.text().lines().next().unwrap();
     assert_eq!(first, format!("Exported to {}, merge, version 0", place.display()));
-    for line in ["rows     2 customers written, 2 rows in the table", "rejects  none", "cursor   2024-01-02T00:00:00Z"] {
+    for line in [
+        "rows     2 customers written, 2 rows in the table",
+        "rejects  none",
+        "cursor   2024-01-02T00:00:00Z",
+    ] {
         assert!(answer.text().contains(line), "{line}: {}", answer.text());
     }
     assert!(answer.text().contains(" in 1 file\n   seconds  0."), "{}", answer.text());
@@ -494,7 +532,10 @@ fn show_says_what_is_in_a_table_and_in_a_file() {
     let shown = connector.run(&["show", "lake/customers", "--json"]);
     let shown: Value = serde_json::from_str(shown.text()).unwrap();
     assert_eq!((&shown["version"], &shown["cursor"]), (&json!(0), &json!("2024-03-06T00:00:00Z")));
-    assert_eq!((&shown["runs"][0]["rows"], &shown["runs"][0]["mode"]), (&json!(4), &json!("merge")));
+    assert_eq!(
+        (&shown["runs"][0]["rows"], &shown["runs"][0]["mode"]),
+        (&json!(4), &json!("merge"))
+    );
     let nothing = connector.run(&["show", "nowhere"]);
     assert_eq!(nothing.code, Some(78), "{}", nothing.stderr);
 }

@@ -21,9 +21,10 @@ const SIGNALS: [(&str, i32); 2] = [("INT", 2), ("TERM", 15)];
 
 fn connector(store: &Store, simulator: &Simulator) -> Connector {
     let connector = Connector::of(simulator).with("retry_window_seconds", 2);
-    store.s3_environment().iter().fold(connector, |connector, (name, value)| {
-        connector.with_environment(name, value)
-    })
+    store
+        .s3_environment()
+        .iter()
+        .fold(connector, |connector, (name, value)| connector.with_environment(name, value))
 }
 
 fn start(connector: &Connector, config: &serde_json::Value, to: &str) -> Child {

@@ -239,14 +239,16 @@ static NEW: Stream = Stream::new(Declaration {
 fn a_field_that_the_product_has_learnt_becomes_a_column_of_the_table() {
     for mode in [TableMode::Merge, TableMode::Append, TableMode::Overwrite] {
         let place = tempfile::tempdir().unwrap();
-        let first = br#"{"status":1,"customers":[{"id":1,"name":"a","city":"Cali"},{"id":2,"name":"b"}]}"#;
+        let first =
+            br#"{"status":1,"customers":[{"id":1,"name":"a","city":"Cali"},{"id":2,"name":"b"}]}"#;
         export(place.path(), &OLD, mode, first, at(1)).unwrap();
         assert_eq!(lake(place.path()).rows()[0]["_extra"], r#"{"city":"Cali"}"#);
         let second = br#"{"status":1,"customers":[{"id":1,"name":"a","city":"Cali"},{"id":2,"name":"b"},{"id":3,"city":"Pasto"}]}"#;
         let report = export(place.path(), &NEW, mode, second, at(2)).unwrap();
         let lake = lake(place.path());
         let rows = lake.rows();
-        let cities: Vec<_> = rows.iter().map(|row| (&row["id"], &row["city"], &row["_extra"])).collect();
+        let cities: Vec<_> =
+            rows.iter().map(|row| (&row["id"], &row["city"], &row["_extra"])).collect();
         let expected: &[_] = if mode == TableMode::Append {
             &[(1, Value::Null), (1, json!("Cali")), (2, Value::Null), (3, json!("Pasto"))]
         } else {
@@ -258,9 +260,9 @@ fn a_field_that_the_product_has_learnt_becomes_a_column_of_the_table() {
         // The customer without a city is the same, and not written again.
         let written = if mode == TableMode::Overwrite { 3 } else { 2 };
         assert_eq!(report.rows, written, "{mode:?}");
-        let schema = lake.commits()[1].iter().find_map(|action| {
-            action["metaData"]["schemaString"].as_str().map(str::to_owned)
-        });
+        let schema = lake.commits()[1]
+            .iter()
+            .find_map(|action| action["metaData"]["schemaString"].as_str().map(str::to_owned));
         assert!(schema.unwrap().contains(r#""name":"city""#), "{mode:?}");
         // The older version does not know the column, and would lose it.
         let error = export(place.path(), &OLD, mode, first, at(3)).unwrap_err();

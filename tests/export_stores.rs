@@ -43,9 +43,9 @@ impl Dialect {
             Dialect::Gcs => store.gcs_environment(),
         };
         let connector = Connector::of(simulator).with("retry_window_seconds", 4);
-        environment.iter().fold(connector, |connector, (name, value)| {
-            connector.with_environment(name, value)
-        })
+        environment
+            .iter()
+            .fold(connector, |connector, (name, value)| connector.with_environment(name, value))
     }
 }
 
@@ -151,7 +151,9 @@ fn an_export_that_cannot_commit_says_so_and_the_next_one_goes_on() {
 
 #[test]
 fn a_faster_writers_commit_is_loaded_and_the_rows_are_applied_to_it() {
-    for (dialect, mode) in [(Dialect::S3, "merge"), (Dialect::Gcs, "merge"), (Dialect::S3, "append")] {
+    for (dialect, mode) in
+        [(Dialect::S3, "merge"), (Dialect::Gcs, "merge"), (Dialect::S3, "append")]
+    {
         let (store, simulator) = (Store::start(Options::default()), simulator(30));
         let connector = dialect.connector(&store, &simulator);
         let mode = ["--mode", mode];
@@ -166,9 +168,10 @@ fn a_faster_writers_commit_is_loaded_and_the_rows_are_applied_to_it() {
                 Dialect::Gcs => store.gcs_environment(),
             };
             let config = json!({"authentication_token": token, "base_url": base_url, "retry_window_seconds": 4});
-            let fast = environment.iter().fold(Connector::configured(config), |fast, (name, value)| {
-                fast.with_environment(name, value)
-            });
+            let fast =
+                environment.iter().fold(Connector::configured(config), |fast, (name, value)| {
+                    fast.with_environment(name, value)
+                });
             done(&export(&fast, &url, &mode));
         };
         store.script(Rule::on("PUT", "").ending(&commit(1)).before(fast));
@@ -193,9 +196,10 @@ fn an_overwrite_that_was_read_before_the_winner_is_a_conflict() {
     let fast = move |store: &Store| {
         let config = json!({"authentication_token": token, "base_url": base_url});
         let fast = Connector::configured(config);
-        let fast = store.s3_environment().iter().fold(fast, |fast, (name, value)| {
-            fast.with_environment(name, value)
-        });
+        let fast = store
+            .s3_environment()
+            .iter()
+            .fold(fast, |fast, (name, value)| fast.with_environment(name, value));
         done(&export(&fast, &dialect.url("p"), &over));
     };
     store.script(Rule::on("PUT", "").ending(&commit(1)).before(fast));
@@ -215,11 +219,14 @@ fn a_bounded_read_does_not_survive_an_overwrite_under_other_settings() {
     simulator.change(2);
     let (base_url, token) = (simulator.base_url().to_owned(), simulator.token().to_owned());
     let fast = move |store: &Store| {
-        let config = json!({"authentication_token": token, "base_url": base_url, "include_inactive": false});
-        let fast = store.s3_environment().iter().fold(
-            Connector::configured(config),
-            |fast, (name, value)| fast.with_environment(name, value),
-        );
+        let config =
+            json!({"authentication_token": token, "base_url": base_url, "include_inactive": false});
+        let fast = store
+            .s3_environment()
+            .iter()
+            .fold(Connector::configured(config), |fast, (name, value)| {
+                fast.with_environment(name, value)
+            });
         done(&export(&fast, &dialect.url("p"), &["--mode", "overwrite"]));
     };
     store.script(Rule::on("PUT", "").ending(&commit(1)).before(fast));

@@ -36,8 +36,8 @@ const SHORT: usize = 6;
 /// A read of fewer records is over before it has a speed.
 const WORTH_A_RATE: u64 = 50_000;
 
-/// Runs the demonstration.
-pub(super) fn run(options: &Options, stdout: File) -> Result<()> {
+/// Runs the demonstration, with a table at its end or without.
+pub(super) fn run(options: &Options, stdout: File, has_tables: bool) -> Result<()> {
     let customers = options.customers;
     let simulator =
         Simulator::start(simulator::Options { customers, ..simulator::Options::default() })?;
@@ -62,7 +62,14 @@ pub(super) fn run(options: &Options, stdout: File) -> Result<()> {
             "base_url": demo.simulator.base_url(),
         }),
     )?;
-    demo.play(customers)
+    demo.play(customers)?;
+    if has_tables {
+        demo.make_table(customers)?
+    }
+    demo.say(&format!(
+        "\nHow to plug it into Airbyte and Meltano is in the README. {} plays the API for your own tests.\n\n",
+        paint.cyan("kometsales simulate")
+    ))
 }
 
 struct Demo {
@@ -143,8 +150,10 @@ impl Demo {
         let again = [&read[..], &["--state", "state.json"]].concat();
         let said = self.step("What has changed since?", &again)?;
         self.show_read(&said)?;
-        self.say("\n   It began an hour before its cursor, and so repeats what it finds there: merge by id.\n")?;
+        self.say("\n   It began an hour before its cursor, and so repeats what it finds there: merge by id.\n")
+    }
 
+    fn make_table(&mut self, customers: u64) -> Result<()> {
         let table = self.table.display().to_string();
         let export = ["export", "--config", "config.json", "--to", &table];
         self.plain_step("Without a pipeline: into a Delta table", &export)?;
@@ -152,9 +161,10 @@ impl Demo {
         self.plain_step("Keep it current: run it again", &export)?;
         self.plain_step("What is in it?", &["show", &table])?;
         self.say(&format!(
-            "\nWhatever reads Delta tables reads {table}/customers, Polars for one:\n   {}\nHow to plug it into Airbyte and Meltano is in the README. {} plays the API for your own tests.\n\n",
-            paint.cyan(format!("python3 -c \"import polars; print(polars.read_delta('{table}/customers'))\"")),
-            paint.cyan("kometsales simulate")
+            "\nWhatever reads Delta tables reads {table}/customers, Polars for one:\n   {}\n",
+            self.paint.cyan(format!(
+                "python3 -c \"import polars; print(polars.read_delta('{table}/customers'))\""
+            ))
         ))
     }
 

@@ -288,5 +288,7 @@ fn now() -> Timestamp {
 }
 
 fn no_report() -> Error {
-    Error::system("The export said nothing of what it did, which is a fault of this program: report it.")
+    Error::system(
+        "The export said nothing of what it did, which is a fault of this program: report it.",
+    )
 }

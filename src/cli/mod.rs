@@ -94,12 +94,24 @@ struct OptionalConfigFile {
     config: Option<PathBuf>,
 }
 
-/// Runs a command line with these streams. What it answers goes to stdout, the exit code says how it
+/// The commands that need the libraries for tables and stores. A program that does not name [`TABLES`] is
+/// linked without them.
+#[derive(Debug, Clone, Copy)]
+pub struct Tables {
+    export: fn(&export::Options, Level, File, &[&'static Stream]) -> Result<(), Failed>,
+    show: fn(&show::Options, File, &[&'static Stream]) -> Result<()>,
+}
+
+/// `export` and `show`.
+pub static TABLES: Tables = Tables { export: export::run, show: show::run };
+
+/// Runs a command line with these streams, and with or without the commands for tables. What it answers goes to stdout, the exit code says how it
 /// went: 0, 2 for a command line that is not understood, or the [`exit code`](crate::error::Kind) of the
 /// failure.
 pub fn main(
     arguments: impl IntoIterator<Item = OsString>,
     streams: &'static [&'static Stream],
+    tables: Option<&'static Tables>,
 ) -> ExitCode {
     // What a fault of this program says may quote what it was working on: only its place is shown.
     std::panic::set_hook(Box::new(|fault| {
@@ -137,7 +149,7 @@ pub fn main(
         return ExitCode::from(USAGE);
     }
     let done = stdout().and_then(|stdout| match command {
-        Some(command) => run(command, level, stdout, streams),
+        Some(command) => run(command, level, stdout, streams, tables),
         None => singer::run(&singer, level, stdout, streams),
     });
     match done {
@@ -180,7 +192,13 @@ fn run(
     level: Level,
     stdout: File,
     streams: &'static [&'static Stream],
+    tables: Option<&'static Tables>,
 ) -> Result<(), Failed> {
+    let with_tables = || {
+        tables.ok_or_else(|| {
+            Error::config("This program reads for Airbyte and Singer alone, to keep its image small. `export` and `show` are in the program of the wheel.")
+        })
+    };
     let console = |stdout| Console::new(stdout, level);
     match command {
         Command::Spec => Ok(airbyte::spec(&console(stdout))?),
@@ -196,9 +214,9 @@ fn run(
             };
             airbyte::read(&console(stdout), streams, &files)
         }
-        Command::Export(options) => export::run(&options, level, stdout, streams),
-        Command::Show(options) => Ok(show::run(&options, stdout, streams)?),
-        Command::Demo(options) => Ok(demo::run(&options, stdout)?),
+        Command::Export(options) => (with_tables()?.export)(&options, level, stdout, streams),
+        Command::Show(options) => Ok((with_tables()?.show)(&options, stdout, streams)?),
+        Command::Demo(options) => Ok(demo::run(&options, stdout, tables.is_some())?),
         Command::Simulate(options) => Ok(simulate::run(&options, stdout)?),
         Command::Generate { what } => {
             Ok(generate::run(what, &mut Arguments::command(), streams, stdout)?)

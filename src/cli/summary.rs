@@ -88,9 +88,9 @@ impl Summary<'_> {
         lines.push(("seconds", format!("{:.3}", self.elapsed.as_secs_f64())));
         let cursor = report.cursor.map_or_else(|| "none".to_owned(), |cursor| cursor.to_string());
         lines.push(("cursor", cursor));
-        let lines = lines.iter().map(|(name, text)| {
-            format!("   {} {text}\n", paint.dim(format!("{name:<8}")))
-        });
+        let lines = lines
+            .iter()
+            .map(|(name, text)| format!("   {} {text}\n", paint.dim(format!("{name:<8}"))));
         format!("{heading}\n{}", lines.collect::<String>())
     }
 }

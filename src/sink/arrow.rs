@@ -46,7 +46,11 @@ impl<W: Write> Sink for ArrowStream<W> {
         Self: 's;
 
     fn open(&mut self, _: &Plan) -> Result<BatchWriter<'_, W>> {
-        Ok(BatchWriter { run: &self.run, report: &mut self.report, open: Open::Not(&mut self.writer) })
+        Ok(BatchWriter {
+            run: &self.run,
+            report: &mut self.report,
+            open: Open::Not(&mut self.writer),
+        })
     }
 
     /// A stream that does not end is how its readers are told.
@@ -96,9 +100,8 @@ impl<W: Write> Writer for BatchWriter<'_, W> {
         };
         let counted = Counted { writer, bytes: 0 };
         let schema = table_schema(receipt.stream);
-        let stream =
-            StreamWriter::try_new(BufWriter::with_capacity(BLOCK, counted), &schema)
-                .map_err(|error| explain(&error))?;
+        let stream = StreamWriter::try_new(BufWriter::with_capacity(BLOCK, counted), &schema)
+            .map_err(|error| explain(&error))?;
         let receipt = Box::new(receipt.clone());
         self.open = Open::Yes { stream: Box::new(stream), receipt };
         Ok(())

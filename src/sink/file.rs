@@ -48,8 +48,7 @@ impl ParquetFile {
             Some(there) => Some(Reader::open(&store, store.path(), there.size)?.rows()),
             None => None,
         };
-        let file =
-            Self { store, stream, replaces, allow_shrink, run: run_name(now), report: None };
+        let file = Self { store, stream, replaces, allow_shrink, run: run_name(now), report: None };
         if file.replaces.is_none() {
             file.probe()?;
         }
@@ -79,7 +78,9 @@ impl ParquetFile {
     /// Where its rejected records go: `x.rejects.jsonl` beside `x.parquet`.
     fn rejects_path(&self) -> Path {
         let path = self.store.path().as_ref();
-        Path::from(format!("{}.rejects.jsonl", path.strip_suffix(ENDING).unwrap_or(path)))
+        let beside = format!("{}.rejects.jsonl", path.strip_suffix(ENDING).unwrap_or(path));
+        // A path that begins with one that is right is right as it is.
+        Path::parse(&beside).unwrap_or_else(|_| Path::from(beside))
     }
 }
 

@@ -34,8 +34,10 @@ pub(super) fn properties(
     entries: &[(&str, String)],
 ) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(LEVEL).map_err(|error| {
-        Error::system("A Parquet file cannot be set up, which is a fault of this program: report it.")
-            .caused_by(error)
+        Error::system(
+            "A Parquet file cannot be set up, which is a fault of this program: report it.",
+        )
+        .caused_by(error)
     })?;
     let own = [
         ("kometsales.version", env!("CARGO_PKG_VERSION").to_owned()),

@@ -39,7 +39,12 @@ impl Creating {
         Self { store, single_writer, window }
     }
 
-    async fn create(&self, path: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+    async fn create(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {

@@ -37,10 +37,14 @@ impl Store {
                 format!("{place} cannot be written: {cause}. Use another store.")
             }
             (_, Kind::Config) => {
-                format!("{place} cannot be read or written: {cause}. Check the place and its settings.")
+                format!(
+                    "{place} cannot be read or written: {cause}. Check the place and its settings."
+                )
             }
             (_, Kind::System) => {
-                format!("{place} cannot be read or written: {cause}. Free space there, and run again.")
+                format!(
+                    "{place} cannot be read or written: {cause}. Free space there, and run again."
+                )
             }
             _ => format!("{place} cannot be reached: {cause}. Run again."),
         };
@@ -124,7 +128,10 @@ fn local(error: &object_store::Error) -> Option<io::ErrorKind> {
 mod tests {
     use super::*;
 
-    fn generic(store: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Kind {
+    fn generic(
+        store: &'static str,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Kind {
         kind(&object_store::Error::Generic { store, source: Box::new(source) })
     }
 
@@ -133,7 +140,10 @@ mod tests {
         let local = |kind: io::ErrorKind| generic("LocalFileSystem", io::Error::from(kind));
         assert_eq!(local(io::ErrorKind::StorageFull), Kind::System);
         assert_eq!(local(io::ErrorKind::PermissionDenied), Kind::Config);
-        assert_eq!(generic("S3", io::Error::from(io::ErrorKind::ConnectionRefused)), Kind::Transient);
+        assert_eq!(
+            generic("S3", io::Error::from(io::ErrorKind::ConnectionRefused)),
+            Kind::Transient
+        );
     }
 
     #[test]

@@ -73,7 +73,10 @@ impl Store {
     /// The URL of a folder, as libraries for tables take it: with a `/` at the end.
     pub(super) fn folder_url(&self, folder: &Path) -> Url {
         let mut url = self.url.clone();
-        url.set_path(&format!("/{folder}/"));
+        // Segment by segment, so that a `%` or a `?` in a name is one in the URL.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.clear().extend(folder.parts().map(|part| part.as_ref().to_owned())).push("");
+        }
         url
     }
 

@@ -148,11 +148,7 @@ fn value<'a>(settings: &'a [(String, String)], name: &str) -> Option<&'a str> {
     found.map(|(_, value)| value.as_str())
 }
 
-fn s3(
-    url: &Url,
-    settings: &[(String, String)],
-    window: Duration,
-) -> Result<Arc<dyn ObjectStore>> {
+fn s3(url: &Url, settings: &[(String, String)], window: Duration) -> Result<Arc<dyn ObjectStore>> {
     let has_credentials = AWS_CREDENTIALS.iter().any(|name| value(settings, name).is_some());
     if let Some(profile) = value(settings, "AWS_PROFILE").filter(|_| !has_credentials) {
         return Err(Error::config(format!(
@@ -170,11 +166,7 @@ fn s3(
     built(builder.with_config(names, "false").build(), "AWS_")
 }
 
-fn gcs(
-    url: &Url,
-    settings: &[(String, String)],
-    window: Duration,
-) -> Result<Arc<dyn ObjectStore>> {
+fn gcs(url: &Url, settings: &[(String, String)], window: Duration) -> Result<Arc<dyn ObjectStore>> {
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(url.host_str().unwrap_or_default())
         .with_retry(retry(window));
@@ -216,10 +208,12 @@ fn azure(
 fn hint(scheme: &str, settings: &[(String, String)]) -> Option<&'static str> {
     let has = |names: &[&str]| names.iter().any(|name| value(settings, name).is_some());
     match scheme {
-        "s3" | "s3a" if !has(&AWS_CREDENTIALS) => Some("No AWS_ACCESS_KEY_ID is in the environment, so this machine's own role was asked for."),
-        "gs" if !settings.iter().any(|(name, _)| name.starts_with("GOOGLE_")) => {
-            Some("No GOOGLE_APPLICATION_CREDENTIALS is in the environment, so this machine's own account was asked for.")
-        }
+        "s3" | "s3a" if !has(&AWS_CREDENTIALS) => Some(
+            "No AWS_ACCESS_KEY_ID is in the environment, so this machine's own role was asked for.",
+        ),
+        "gs" if !settings.iter().any(|(name, _)| name.starts_with("GOOGLE_")) => Some(
+            "No GOOGLE_APPLICATION_CREDENTIALS is in the environment, so this machine's own account was asked for.",
+        ),
         "az" if !settings.iter().any(|(name, _)| name.starts_with("AZURE_")) => {
             Some("No AZURE_STORAGE_ACCOUNT_NAME is in the environment.")
         }
@@ -275,7 +269,10 @@ mod tests {
 
     fn options(settings: &[(&str, &str)]) -> Options {
         Options {
-            settings: settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            settings: settings
+                .iter()
+                .map(|(name, value)| ((*name).into(), (*value).into()))
+                .collect(),
             retry_window: Duration::from_secs(1),
             single_writer: false,
             interrupt: Interrupt::default(),
@@ -290,7 +287,10 @@ mod tests {
     fn every_documented_place_is_taken() {
         let aws = [("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
         let azure = [("AZURE_STORAGE_ACCOUNT", "acc"), ("AZURE_STORAGE_KEY", "a2V5a2V5a2V5")];
-        let google = [("GOOGLE_SERVICE_ACCOUNT_KEY", r#"{"private_key": "private_key", "private_key_id": "private_key_id", "client_email":"client_email", "disable_oauth":true}"#)];
+        let google = [(
+            "GOOGLE_SERVICE_ACCOUNT_KEY",
+            r#"{"private_key": "private_key", "private_key_id": "private_key_id", "client_email":"client_email", "disable_oauth":true}"#,
+        )];
         for (to, settings, shown) in [
             ("s3://b/some/path/", &aws[..], "s3://b/some/path"),
             ("s3://b", &aws, "s3://b/"),
@@ -327,7 +327,11 @@ mod tests {
     fn a_profile_alone_is_refused_with_the_command_that_helps() {
         let error = open("s3://b/p", &[("AWS_PROFILE", "flowers")]).unwrap_err();
         assert!(error.to_string().contains("aws configure export-credentials --format env"));
-        let both = [("AWS_PROFILE", "flowers"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b")];
+        let both = [
+            ("AWS_PROFILE", "flowers"),
+            ("AWS_ACCESS_KEY_ID", "a"),
+            ("AWS_SECRET_ACCESS_KEY", "b"),
+        ];
         assert!(open("s3://b/p", &both).is_ok());
     }
 

@@ -57,7 +57,8 @@ impl Store {
         }
         match self.until_done(create("2"))? {
             Err(
-                object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. },
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
             ) => {}
             Err(error) => return Err(self.explain(path, error)),
             Ok(_) => return Err(self.ignores_conditions()),

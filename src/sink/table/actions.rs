@@ -41,14 +41,16 @@ fn statistics(file: &Written, stream: &Stream) -> Result<StructArray, KernelErro
     });
     let least = columns.iter().filter_map(|(field, column)| bound(field, column, false));
     let most = columns.iter().filter_map(|(field, column)| bound(field, column, true));
-    Ok(group([
-        ("numRecords", integer(i64::try_from(file.rows).ok())),
-        ("nullCount", group_of(nulls)),
-        ("minValues", group_of(least)),
-        ("maxValues", group_of(most)),
-        ("tightBounds", Arc::new(BooleanArray::from(vec![true])) as ArrayRef),
-    ]
-    .map(|(name, value)| (Arc::new(Field::new(name, value.data_type().clone(), true)), value))))
+    Ok(group(
+        [
+            ("numRecords", integer(i64::try_from(file.rows).ok())),
+            ("nullCount", group_of(nulls)),
+            ("minValues", group_of(least)),
+            ("maxValues", group_of(most)),
+            ("tightBounds", Arc::new(BooleanArray::from(vec![true])) as ArrayRef),
+        ]
+        .map(|(name, value)| (Arc::new(Field::new(name, value.data_type().clone(), true)), value)),
+    ))
 }
 
 type Member = (Arc<Field>, ArrayRef);

@@ -16,7 +16,10 @@ pub(super) fn schema(stream: &Stream) -> Result<SchemaRef, KernelError> {
 }
 
 /// The columns that the product has learnt since the table was made.
-pub(super) fn missing(table: &StructType, stream: &Stream) -> Result<Vec<StructField>, KernelError> {
+pub(super) fn missing(
+    table: &StructType,
+    stream: &Stream,
+) -> Result<Vec<StructField>, KernelError> {
     let own = schema(stream)?;
     Ok(own.fields().filter(|field| table.field(field.name()).is_none()).cloned().collect())
 }
@@ -27,8 +30,10 @@ pub(super) fn missing(table: &StructType, stream: &Stream) -> Result<Vec<StructF
 /// `Config`: a column is of another type, cannot be added, or is not known.
 pub(super) fn check(table: &StructType, stream: &Stream, place: &str) -> Result<()> {
     let own = schema(stream).map_err(|error| {
-        Error::system("The columns have no form in a table, which is a fault of this program: report it.")
-            .caused_by(error)
+        Error::system(
+            "The columns have no form in a table, which is a fault of this program: report it.",
+        )
+        .caused_by(error)
     })?;
     for field in own.fields() {
         match table.field(field.name()) {

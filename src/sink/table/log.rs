@@ -113,7 +113,8 @@ impl Log {
         let snapshot = Snapshot::builder_for(self.root.as_str()).build(&self.engine)?;
         let note = snapshot.get_domain_metadata(DOMAIN, &self.engine)?;
         let note = note.map(|text| Note::from_json(&text, self.stream, &self.place()));
-        let note = note.transpose().map_err(|error| KernelError::GenericError { source: error.into() })?;
+        let note =
+            note.transpose().map_err(|error| KernelError::GenericError { source: error.into() })?;
         let (mut files, mut listed) = (Vec::new(), Vec::new());
         let scan = snapshot.clone().scan_builder().build()?;
         for metadata in scan.scan_metadata(&self.engine)? {
@@ -302,9 +303,7 @@ impl Log {
             KernelError::ObjectStore(error) => self.store.explain(&self.folder, error),
             KernelError::GenericError { source } => match source.downcast::<Error>() {
                 Ok(error) => *error,
-                Err(source) => {
-                    self.explain(verb, KernelError::Generic(source.to_string()))
-                }
+                Err(source) => self.explain(verb, KernelError::Generic(source.to_string())),
             },
             KernelError::FileNotFound(path) => Error::config(format!(
                 "The table at {} cannot be {verb}: {path} is missing. Restore it, or export to another place.",

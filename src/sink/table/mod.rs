@@ -8,6 +8,7 @@ mod contents;
 mod hash;
 mod log;
 mod note;
+mod read;
 mod survey;
 mod writer;
 
@@ -55,6 +56,12 @@ impl<'a> Table<'a> {
         messages: &'a dyn Messages,
     ) -> Result<Self> {
         let folder = folder(&store, stream);
+        if looks_encoded(folder.as_ref()) {
+            return Err(Error::config(format!(
+                "A table cannot be made at {}: a `%` with two digits behind it is taken for an encoded character. Give the folder another name.",
+                store.shown(&folder)
+            )));
+        }
         let log = Log::new(store, folder, stream);
         let version = log.load()?;
         match &version {
@@ -87,6 +94,14 @@ impl<'a> Table<'a> {
     pub fn report(&self) -> Option<&Report> {
         self.report.as_ref()
     }
+}
+
+/// Whether a name holds what URLs write for a character.
+fn looks_encoded(name: &str) -> bool {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let bytes = name.as_bytes();
+    (0..bytes.len())
+        .any(|at| bytes[at] == b'%' && is_digit(bytes.get(at + 1)) && is_digit(bytes.get(at + 2)))
 }
 
 /// The folder of a stream's table below the place that the user named.

@@ -14,18 +14,19 @@ use super::bits::Bits;
 use super::compare::{Changes, compare};
 use super::log::{Change, Committed};
 use super::note::Note;
+use super::read::Read;
 use super::survey::{Seen, Survey};
 use crate::error::{Error, Result};
-use crate::model::arrow::table_schema;
 use crate::model::Timestamp;
-use crate::plan::{Mode, Plan};
+use crate::model::arrow::table_schema;
+use crate::plan::Plan;
 use crate::receipt::Receipt;
 use crate::sink::mode::TableMode;
 use crate::sink::parquet::{Files, Layout, Reader, Uploaded, Written};
 use crate::sink::report::Report;
 use crate::sink::rows::table_rows;
 use crate::sink::{Outcome, Writer, rejects};
-use crate::state::{Checkpoint, State};
+use crate::state::Checkpoint;
 
 /// Commits that may come after somebody else's before the export is given up.
 const MOST_CONFLICTS: u32 = 30;
@@ -33,19 +34,11 @@ const MOST_CONFLICTS: u32 = 30;
 /// Takes the rows of a reply: see the module.
 pub struct TableWriter<'s, 'a> {
     table: &'s mut Table<'a>,
-    plan: Planned,
+    plan: Read,
     receipt: Option<Receipt>,
     stage: Stage,
     rejects: Option<Uploaded>,
     conflicts: u32,
-}
-
-/// What of the plan decides what may be committed.
-struct Planned {
-    mode: Mode,
-    /// Whether only what changed since a cursor is read.
-    is_bounded: bool,
-    scope: String,
 }
 
 /// What the rows of this pass are for.
@@ -57,7 +50,14 @@ enum Stage {
     /// It is found out which of them count.
     Survey { survey: Survey, is_fresh: bool },
     /// Those are written that are wanted.
-    Write { files: Files, wanted: Bits, position: usize, changes: Changes, rows: u64, unchanged: u64 },
+    Write {
+        files: Files,
+        wanted: Bits,
+        position: usize,
+        changes: Changes,
+        rows: u64,
+        unchanged: u64,
+    },
 }
 
 /// What a pass leaves to be committed.
@@ -70,11 +70,7 @@ struct Pass {
 
 impl<'s, 'a> TableWriter<'s, 'a> {
     pub(super) fn new(table: &'s mut Table<'a>, plan: &Plan) -> Self {
-        let plan = Planned {
-            mode: plan.mode,
-            is_bounded: plan.cursor.is_some(),
-            scope: plan.scope.clone(),
-        };
+        let plan = Read::of(plan);
         Self { table, plan, receipt: None, stage: Stage::Idle, rejects: None, conflicts: 0 }
     }
 
@@ -92,9 +88,7 @@ impl<'s, 'a> TableWriter<'s, 'a> {
         let log = &self.table.log;
         let rows = version.files.iter().map(|file| match file.rows {
             Some(rows) => Ok(rows),
-            None => {
-                Reader::open(&log.store, &file.path, file.bytes).map(|reader| reader.rows())
-            }
+            None => Reader::open(&log.store, &file.path, file.bytes).map(|reader| reader.rows()),
         });
         rows.sum()
     }
@@ -119,8 +113,7 @@ impl<'s, 'a> TableWriter<'s, 'a> {
             let place = self.table.place();
             super::super::refuse_shrinking(self.table_rows()?, rows, &place)?;
         }
-        let has_rows =
-            self.table.version.as_ref().is_some_and(|version| !version.files.is_empty());
+        let has_rows = self.table.version.as_ref().is_some_and(|version| !version.files.is_empty());
         self.stage = if is_overwrite || !has_rows {
             Stage::Fresh { files: self.files()?, seen: Seen::default() }
         } else {
@@ -282,21 +275,8 @@ impl<'s, 'a> TableWriter<'s, 'a> {
         if let Some(version) = &version {
             self.table.log.check(version, self.table.mode)?;
         }
-        let own = self.extracted_at()?;
-        match version.as_ref().and_then(|version| version.note.as_ref()) {
-            None if self.plan.is_bounded => return Err(conflict("the table is gone")),
-            None => {}
-            Some(noted) => {
-                let is_overwrite = [self.table.mode, noted.mode].contains(&TableMode::Overwrite);
-                if is_overwrite && own < noted.extracted_at {
-                    return Err(conflict("it was read later than this one"));
-                }
-                let other = noted.state.scope.as_ref().is_some_and(|scope| *scope != self.plan.scope);
-                if self.plan.is_bounded && other {
-                    return Err(conflict("with other settings"));
-                }
-            }
-        }
+        let noted = version.as_ref().and_then(|version| version.note.as_ref());
+        self.plan.check(noted, self.table.mode, self.extracted_at()?).map_err(conflict)?;
         self.table.version = version;
         self.start()?;
         Ok(Outcome::Again)
@@ -304,23 +284,14 @@ impl<'s, 'a> TableWriter<'s, 'a> {
 
     /// What is noted with the rows.
     fn note(&self, proof: &Checkpoint) -> Result<Note> {
-        let own = self.extracted_at()?;
-        let mut note = Note {
+        let own = Note {
             run: self.table.run.clone(),
             mode: self.table.mode,
-            extracted_at: own,
+            extracted_at: self.extracted_at()?,
             state: proof.state().clone(),
         };
         let noted = self.table.version.as_ref().and_then(|version| version.note.as_ref());
-        if let Some(noted) = noted {
-            note.extracted_at = own.max(noted.extracted_at);
-            let is_same = noted.state.scope == note.state.scope;
-            let is_greater = self.plan.mode == Mode::Incremental || self.conflicts > 0;
-            if is_same && is_greater && note.mode != TableMode::Overwrite {
-                note.state = State { cursor: note.state.cursor.max(noted.state.cursor), ..note.state };
-            }
-        }
-        Ok(note)
+        Ok(self.plan.note(own, noted, self.conflicts > 0))
     }
 
     fn report(&self, note: &Note, files: &[Written]) -> Result<Report> {
@@ -331,9 +302,10 @@ impl<'s, 'a> TableWriter<'s, 'a> {
             rows: 0,
             unchanged: 0,
             rejects: receipt.rejected,
-            rejects_to: self.rejects.as_ref().and_then(|rejects| {
-                Some(self.table.log.store.shown(&rejects.files.first()?.path))
-            }),
+            rejects_to: self
+                .rejects
+                .as_ref()
+                .and_then(|rejects| Some(self.table.log.store.shown(&rejects.files.first()?.path))),
             not_returned: None,
             bytes: files.iter().map(|file| file.bytes).sum(),
             files: files.len(),
@@ -421,4 +393,3 @@ fn fault(error: arrow_schema::ArrowError) -> Error {
     Error::system("Rows could not be chosen, which is a fault of this program: report it.")
         .caused_by(error)
 }
-
