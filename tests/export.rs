@@ -182,6 +182,9 @@ fn rejected_records_are_kept_whole_beside_the_rows_and_told_of() {
         let answer = export(&connector, to.argument(), &["--json"]);
         if to == To::Stream {
             assert_eq!(answer.code, Some(65), "{}", answer.stderr);
+            // What is broken off must not look whole.
+            let reader = arrow_ipc::reader::StreamReader::try_new(answer.stdout.as_slice(), None);
+            assert!(reader.unwrap().any(|batch| batch.is_err()));
             continue;
         }
         assert_eq!(answer.code, Some(0), "{to:?}: {}", answer.stderr);
@@ -321,6 +324,13 @@ fn less_than_half_of_the_rows_do_not_replace_them_unless_that_is_allowed() {
         assert_eq!(to.rows(&connector, &answer).len(), 5);
         replying(&simulator, &five[..3]);
         assert_eq!(export(&connector, to.argument(), mode).code, Some(0), "{to:?}");
+        if to == To::Table {
+            // Five records, and one customer.
+            replying(&simulator, &[five[0]; 5]);
+            let answer = export(&connector, to.argument(), mode);
+            assert_eq!(answer.code, Some(65), "{}", answer.stderr);
+            assert_eq!(lake(&connector).left_over(), [] as [&str; 0]);
+        }
         replying(&simulator, &five[..1]);
         let allowed = [mode, &["--allow-shrink"]].concat();
         let answer = export(&connector, to.argument(), &allowed);

@@ -115,8 +115,10 @@ pub(super) fn run(
     let export = Export { options, stream, progress: &progress, interrupt: &interrupt };
     let done = export.run(stdout);
     progress.end();
-    if done.is_err() && interrupt.is_asked() {
-        progress.stderr().critical(&Interrupt::error().to_string());
+    if let Err(error) = &done
+        && interrupt.is_asked()
+    {
+        progress.stderr().critical(&error.to_string());
         caught.end();
     }
     Ok(done?)

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -118,7 +118,16 @@ pub fn main(
         let place = fault.location().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(std::io::stderr(), "This program has a fault at {place}: report it.");
     }));
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let mut program = Arguments::command();
+    if tables.is_none() {
+        for name in ["export", "show"] {
+            program = program.mut_subcommand(name, |command| command.hide(true));
+        }
+    }
+    let parsed = program
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(answer) => {
             // Help and version are answers too, and go to stdout.

@@ -17,6 +17,9 @@ use crate::plan::Plan;
 use crate::receipt::Receipt;
 use crate::state::Checkpoint;
 
+/// The beginning of a message of 256 bytes (Arrow's "Encapsulated message format").
+const BROKEN_OFF: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 1, 0, 0];
+
 /// Bytes that are written together.
 const BLOCK: usize = 128 * 1024;
 
@@ -53,7 +56,7 @@ impl<W: Write> Sink for ArrowStream<W> {
         })
     }
 
-    /// A stream that does not end is how its readers are told.
+    /// The writer has broken the stream off when it was dropped.
     fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
         Ok(())
     }
@@ -88,6 +91,18 @@ impl<W: Write> Write for Counted<W> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.writer.flush()
+    }
+}
+
+/// A stream that is given up must not look like one that has ended, which it would: its end mark may be left
+/// out. So a message is promised that never comes.
+impl<W: Write> Drop for BatchWriter<'_, W> {
+    fn drop(&mut self) {
+        if let Open::Yes { stream, .. } = &mut self.open {
+            // Where stdout is gone there is nobody to tell.
+            let output = stream.get_mut();
+            let _ = output.write_all(&BROKEN_OFF).and_then(|()| output.flush());
+        }
     }
 }
 

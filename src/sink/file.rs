@@ -5,7 +5,7 @@ use std::io::Read;
 use arrow_array::RecordBatch;
 use object_store::path::Path;
 
-use super::parquet::{Files, Layout, Reader};
+use super::parquet::{Files, Layout, Reader, Uploaded, Written};
 use super::report::{Report, run_name};
 use super::rows::table_rows;
 use super::store::{Store, Upload};
@@ -148,12 +148,17 @@ impl Writer for FileWriter<'_> {
             return Err(out_of_order());
         };
         let rejects_path = self.file.rejects_path();
-        let mut rejects_to = None;
-        if let Some(rejects) = &mut self.rejects {
-            rejects.finish()?;
+        let (mut rejects_to, mut rejects) = (None, Uploaded::none(self.file.store.clone()));
+        self.file.store.interrupt().check()?;
+        if let Some(upload) = &mut self.rejects {
+            let bytes = upload.finish()?;
+            let path = rejects_path.clone();
+            // Without the rows they are removed again.
+            rejects.files.push(Written { path, bytes, rows: 0, columns: Vec::new() });
             rejects_to = Some(self.file.store.shown(&rejects_path));
         }
         let written = files.finish()?.keep();
+        rejects.keep();
         if rejects_to.is_none() && self.file.replaces.is_some() {
             // Those of the file that was replaced are not those of this one.
             self.file.store.remove(vec![rejects_path]);

@@ -60,9 +60,9 @@ impl Store {
         while let Some(inner) = cause.source() {
             cause = inner;
         }
-        let cause = cause.to_string();
-        let cause = excerpt(&cause).trim_end_matches('.').to_owned();
-        self.redact(&cause)
+        // A secret that was cut would not be found any more.
+        let cause = self.redact(&cause.to_string());
+        excerpt(&cause).trim_end_matches('.').to_owned()
     }
 }
 
@@ -78,6 +78,18 @@ fn excerpt(text: &str) -> String {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
+}
+
+/// The kind of a store's error among the causes of another library's, if there is one.
+pub(in crate::sink) fn kind_among(error: &(dyn std::error::Error + 'static)) -> Option<Kind> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(stored) = cause.downcast_ref::<object_store::Error>() {
+            return Some(kind(stored));
+        }
+        next = cause.source();
+    }
+    None
 }
 
 fn kind(error: &object_store::Error) -> Kind {

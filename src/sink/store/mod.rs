@@ -23,6 +23,7 @@ mod open;
 mod probe;
 mod upload;
 
+pub(super) use explain::kind_among;
 pub use open::Options;
 pub(super) use upload::Upload;
 
@@ -181,7 +182,7 @@ impl Store {
         });
     }
 
-    /// True if there is anything at all below a folder.
+    /// True if there is nothing at all below a folder.
     pub(super) fn is_empty(&self, folder: &Path) -> Result<bool> {
         let first = async { self.objects.list(Some(folder)).try_next().await };
         match self.until_done(first)? {
@@ -192,7 +193,7 @@ impl Store {
     }
 
     /// `text` without any of the store's secrets.
-    fn redact(&self, text: &str) -> String {
+    pub(super) fn redact(&self, text: &str) -> String {
         self.secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text))
     }
 

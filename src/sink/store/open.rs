@@ -106,24 +106,24 @@ fn parse(to: &str) -> Result<Url> {
             "`{to}` is no place to export to: {why}. Give s3://bucket/path, gs://bucket/path, az://container/path, file:///folder, or a path of this machine."
         ))
     };
+    // What stands there may be a secret, so it is not quoted.
+    if to.contains("://") && to.contains(['@', '?', '#']) {
+        return Err(Error::config(
+            "The place to export to has an `@`, a `?` or a `#` in it. Give the URL alone: credentials are read from the environment.",
+        ));
+    }
     let url = match to.split_once("://") {
         None if to.is_empty() => return Err(wrong("it is empty")),
         None => std::path::absolute(to).ok().and_then(|path| Url::from_file_path(path).ok()),
         Some(_) => Url::parse(to).ok(),
     };
     let mut url = url.ok_or_else(|| wrong("it is not a URL"))?;
-    // What stands there may be a secret, so it is not quoted either.
-    if url.query().is_some() || url.fragment().is_some() || url.password().is_some() {
-        return Err(Error::config(
-            "The place to export to has a `?`, a `#` or a password in it. Give the URL alone: credentials are read from the environment.",
-        ));
-    }
     let is_remote = matches!(url.scheme(), "s3" | "s3a" | "gs" | "az");
     let has_host = url.host_str().is_some_and(|host| !host.is_empty());
     match url.scheme() {
         "file" if !has_host => {}
         "file" => return Err(wrong("a file URL has three slashes")),
-        _ if is_remote && has_host && url.username().is_empty() => {}
+        _ if is_remote && has_host => {}
         _ if is_remote => return Err(wrong("it names no bucket")),
         _ => return Err(wrong("nothing of this kind is known")),
     }
@@ -251,15 +251,17 @@ fn secrets(settings: &[(String, String)]) -> Vec<Token> {
         !name.ends_with("_ID") && words.iter().any(|word| name.contains(word))
     };
     let secret = settings.iter().filter(|(name, _)| is_secret(name));
+    // A proxy or an endpoint may be given with a password.
+    let passwords = settings
+        .iter()
+        .filter_map(|(_, value)| Url::parse(value).ok()?.password().map(str::to_owned));
     let parts = secret.flat_map(|(_, value)| {
         // A connection string is many settings in one.
         let parts = value.split(';').filter_map(|part| part.split_once('=')).map(|(_, part)| part);
         std::iter::once(value.as_str()).chain(parts)
     });
-    parts
-        .filter(|part| part.len() >= LEAST_SECRET)
-        .map(|part| Token::new(part.to_owned()))
-        .collect()
+    let parts = parts.map(str::to_owned).chain(passwords);
+    parts.filter(|part| part.len() >= LEAST_SECRET).map(Token::new).collect()
 }
 
 #[cfg(test)]
@@ -307,7 +309,7 @@ mod tests {
 
     #[test]
     fn what_is_no_place_is_refused_with_what_is_accepted() {
-        for to in ["", "ftp://a/b", "s3:///p", "s3://u@b/p", "file://d/e", "http://a/b"] {
+        for to in ["", "ftp://a/b", "s3:///p", "file://d/e", "http://a/b"] {
             let error = open(to, &[]).unwrap_err();
             assert_eq!(error.kind(), Kind::Config, "{to}");
             assert!(error.to_string().contains("s3://bucket/path"), "{error}");
@@ -316,7 +318,13 @@ mod tests {
 
     #[test]
     fn what_may_be_a_secret_in_a_url_is_not_quoted() {
-        for to in ["az://c/p?sig=hushhush", "s3://u:hushhush@b/p", "s3://b/p#hushhush"] {
+        for to in [
+            "az://c/p?sig=hushhush",
+            "s3://u:hushhush@b/p",
+            "s3://u:a/hushhush@b/p",
+            "s3://hushhush@b/p",
+            "s3://b/p#hushhush",
+        ] {
             let error = open(to, &[]).unwrap_err();
             assert_eq!(error.kind(), Kind::Config);
             assert!(!error.to_string().contains("hush"), "{error}");

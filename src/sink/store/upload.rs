@@ -86,8 +86,8 @@ impl Upload {
         let store = self.store.clone();
         if self.parts.is_none() {
             let objects = store.objects();
-            let upload = tries(|| store.wait(&self.path, objects.put_multipart(&self.path)))?;
             let before = store.head(&self.path)?.and_then(|object| object.e_tag);
+            let upload = tries(|| store.wait(&self.path, objects.put_multipart(&self.path)))?;
             self.parts = Some(Parts { upload, before, on_their_way: JoinSet::new() });
         }
         let size = self.part_size();
@@ -123,8 +123,9 @@ impl Upload {
             tries(|| match store.see_through(&self.path, upload.complete()) {
                 Ok(_) => Ok(()),
                 // The answer may have been lost, and the store then knows of no such upload any more.
-                Err(error) => match store.head(&self.path)? {
-                    Some(there) if there.size == self.written && there.e_tag != *before => Ok(()),
+                Err(error) => match store.see_through(&self.path, store.objects().head(&self.path))
+                {
+                    Ok(there) if there.size == self.written && there.e_tag != *before => Ok(()),
                     _ => Err(error),
                 },
             })?;

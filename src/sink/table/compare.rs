@@ -24,8 +24,6 @@ pub(super) struct Changes {
     pub(super) replaced: u64,
     /// Rows of the table whose key is among the winners.
     pub(super) returned: u64,
-    /// All rows of the table.
-    pub(super) rows: u64,
 }
 
 /// A file of which rows are replaced.
@@ -55,8 +53,7 @@ pub(super) fn compare(
     for (number, file) in version.files.iter().enumerate() {
         let is_apart =
             file.keys.is_some_and(|(least, most)| range(&winners.rows, least, most).is_empty());
-        if let (true, Some(rows)) = (is_apart, file.rows) {
-            changes.rows += rows;
+        if is_apart {
             continue;
         }
         let later = &mut later;
@@ -89,9 +86,6 @@ impl Comparing<'_> {
     fn file(mut self, changes: &mut Changes) -> Result<Option<Bits>> {
         let Self { log, file, .. } = self;
         let reader = Reader::open(&log.store, &file.path, file.bytes)?;
-        let deleted = file.still_there.as_deref().unwrap_or_default();
-        let deleted = deleted.iter().filter(|is_there| !**is_there).count() as u64;
-        changes.rows += reader.rows().saturating_sub(deleted);
         let mut replaced = Bits::all(usize::try_from(reader.rows()).unwrap_or_default(), false);
         let before = changes.replaced;
         let mut first = 0;
@@ -192,6 +186,12 @@ impl Comparing<'_> {
 }
 
 impl Live {
+    /// How many rows are marked as deleted.
+    pub(super) fn deleted(&self) -> u64 {
+        let marks = self.still_there.as_deref().unwrap_or_default();
+        marks.iter().filter(|is_there| !**is_there).count() as u64
+    }
+
     /// Whether a row has not been marked as deleted.
     pub(super) fn is_there(&self, row: usize) -> bool {
         let marks = self.still_there.as_deref().unwrap_or_default();

@@ -18,12 +18,12 @@ use url::Url;
 
 use super::note::{DOMAIN, Note};
 use super::{actions, columns};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::log::Log as Messages;
 use crate::model::Stream;
 use crate::sink::mode::TableMode;
 use crate::sink::parquet::Written;
-use crate::sink::store::Store;
+use crate::sink::store::{Store, kind_among};
 
 /// What commits say of who made them.
 const ENGINE: &str = concat!("kometsales/", env!("CARGO_PKG_VERSION"));
@@ -182,7 +182,15 @@ impl Log {
             .update_table(UpdateTableOperation::Write, ENGINE, true)
             .build(&self.engine, Box::new(FileSystemCommitter::new()))
             .map_err(|error| self.explain("written", error))?;
-        let is_mapped = version.snapshot.table_properties().column_mapping_mode.is_some();
+        let properties = version.snapshot.table_properties();
+        let is_restricted = properties.append_only == Some(true)
+            || properties.enable_change_data_feed == Some(true);
+        if is_restricted && mode != TableMode::Append {
+            return Err(Error::config(format!(
+                "The table at {place} takes additions alone, or writes a change data feed, so its files cannot be replaced. Reset delta.appendOnly and delta.enableChangeDataFeed, or export to another place."
+            )));
+        }
+        let is_mapped = properties.column_mapping_mode.is_some();
         if is_mapped || !trial.logical_partition_columns().is_empty() {
             return Err(Error::config(format!(
                 "The table at {place} has been given partitions or mapped columns, which this program does not write. Export to another place."
@@ -201,7 +209,6 @@ impl Log {
         change: &Change<'_>,
         messages: &dyn Messages,
     ) -> Result<Committed> {
-        let is_new = version.is_none();
         let done = match version {
             None => self.create(change),
             Some(version) => self.update(version, change),
@@ -209,10 +216,10 @@ impl Log {
         let done = match done {
             Ok(Some(done)) => done,
             Ok(None) => return Ok(Committed::Conflict),
-            // The kernel refuses to create a table that somebody else has created meanwhile.
+            // It may have been committed after all. Whatever else is there says nothing of that.
             Err(error) => match self.load() {
-                Ok(Some(other)) if is_new && !other.is_of(&change.note.run) => {
-                    return Ok(Committed::Conflict);
+                Ok(Some(there)) if there.is_of(&change.note.run) => {
+                    return Ok(Committed::As(there.number()));
                 }
                 _ => return Err(self.explain("written", error)),
             },
@@ -224,12 +231,18 @@ impl Log {
     fn create(&self, change: &Change<'_>) -> Result<Option<CommittedTransaction>, KernelError> {
         let schema = columns::schema(self.stream)?;
         let note = change.note.to_json(self.stream).to_string();
-        let mut transaction = create_table(self.root.as_str(), schema, ENGINE, true)
+        let transaction = create_table(self.root.as_str(), schema, ENGINE, true)
             .with_table_properties([("delta.feature.domainMetadata", "supported")])
             .with_domain_metadata(DOMAIN, note)
             .with_transaction_id(DOMAIN, 0)
             .with_operation_metrics(metrics(change))
-            .build(&self.engine, Box::new(FileSystemCommitter::new()))?;
+            .build(&self.engine, Box::new(FileSystemCommitter::new()));
+        let mut transaction = match transaction {
+            Ok(transaction) => transaction,
+            // Nothing has been sent yet: somebody else was first.
+            Err(error) if is_there_already(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let context = transaction.write_state()?.write_context_builder().build()?;
         for file in change.added {
             transaction.add_files(actions::add(file, &self.root, self.stream, &context)?);
@@ -309,6 +322,11 @@ impl Log {
                 "The table at {} cannot be {verb}: {path} is missing. Restore it, or export to another place.",
                 self.place()
             )),
+            error if kind_among(&error) == Some(Kind::Transient) => Error::transient(format!(
+                "The table at {} cannot be {verb} now: {}. Run again.",
+                self.place(),
+                self.store.redact(&error.to_string())
+            )),
             error => {
                 let cause = self.store.unexpected("", &error).to_string();
                 let cause = cause.trim_start_matches(": ").trim_end_matches('.').to_owned();
@@ -329,6 +347,13 @@ impl Version {
 
     fn is_of(&self, run: &str) -> bool {
         self.note.as_ref().is_some_and(|note| note.run == run)
+    }
+}
+
+fn is_there_already(error: &KernelError) -> bool {
+    match error {
+        KernelError::Backtraced { source, .. } => is_there_already(source),
+        error => matches!(error, KernelError::TableAlreadyExistsAtPath(_)),
     }
 }
 

@@ -18,10 +18,11 @@ pub use contents::{Contents, Run, contents};
 
 use self::log::{Log, Version};
 use self::writer::TableWriter;
-use super::Sink;
 use super::mode::TableMode;
+use super::parquet::Reader;
 use super::report::{Report, run_name};
 use super::store::Store;
+use super::{Sink, refuse_shrinking};
 use crate::error::{Error, Result};
 use crate::log::Log as Messages;
 use crate::model::{Stream, Timestamp};
@@ -72,12 +73,15 @@ impl<'a> Table<'a> {
         Ok(Self { log, version, mode, allow_shrink, run, messages, report: None })
     }
 
-    /// Tests the place, whatever there is already.
+    /// Tests the place, unless that was done because there is no table yet.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn probe(&self) -> Result<()> {
-        self.log.store.probe(&self.log.folder, true)
+        match self.version {
+            Some(_) => self.log.store.probe(&self.log.folder, true),
+            None => Ok(()),
+        }
     }
 
     /// Where the last export left off; `None` if there was none.
@@ -88,6 +92,42 @@ impl<'a> Table<'a> {
     /// Where the table is, as people write it.
     pub fn place(&self) -> String {
         self.log.place()
+    }
+
+    /// Rows that its readers see now.
+    fn rows(&self) -> Result<u64> {
+        let Some(version) = &self.version else { return Ok(0) };
+        let store = &self.log.store;
+        let rows = version.files.iter().map(|file| match file.rows {
+            Some(rows) => Ok(rows),
+            None => Reader::open(store, &file.path, file.bytes)
+                .map(|reader| reader.rows().saturating_sub(file.deleted())),
+        });
+        rows.sum()
+    }
+
+    /// Refuses to overwrite the table by less than half of its rows, unless that is allowed.
+    fn refuse_shrinking(&self, rows: u64) -> Result<()> {
+        if self.mode != TableMode::Overwrite || self.allow_shrink {
+            return Ok(());
+        }
+        refuse_shrinking(self.rows()?, rows, &self.place())
+    }
+
+    /// When rows count as extracted that were asked for at `asked_at`. Those of the version that was there
+    /// before are older, whatever the clock of this machine or of another one says.
+    fn dated(&self, asked_at: Timestamp) -> Timestamp {
+        let noted = self.version.as_ref().and_then(|version| version.note.as_ref());
+        let after = noted.and_then(|noted| Timestamp::from_micros(noted.extracted_at.micros() + 1));
+        match after.filter(|after| *after > asked_at) {
+            None => asked_at,
+            Some(after) => {
+                self.messages.warn(&format!(
+                    "By the clocks the last export is later than this one, so one of them is wrong. These rows are dated {after}, right after it. Set the clock of this machine, or of the other."
+                ));
+                after
+            }
+        }
     }
 
     /// What the export did, once it is done.

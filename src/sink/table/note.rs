@@ -23,6 +23,8 @@ pub(in crate::sink) struct Note {
     pub(in crate::sink) mode: TableMode,
     /// When the latest request was sent whose rows the table has.
     pub(in crate::sink) extracted_at: Timestamp,
+    /// When the request was sent whose rows were all that the table had, if it was ever overwritten.
+    pub(in crate::sink) overwritten_at: Option<Timestamp>,
     /// Where the next read goes on.
     pub(in crate::sink) state: State,
 }
@@ -35,6 +37,7 @@ impl Note {
             "run": self.run,
             "mode": self.mode.name(),
             "extracted_at": self.extracted_at.to_string(),
+            "overwritten_at": self.overwritten_at.map(|time| time.to_string()),
             "state": self.state.to_json(stream),
         })
     }
@@ -62,6 +65,10 @@ impl Note {
             extracted_at: Zone::UTC
                 .parse(text("extracted_at")?)
                 .ok_or_else(|| unreadable(place))?,
+            overwritten_at: match json["overwritten_at"].as_str() {
+                None => None,
+                Some(time) => Some(Zone::UTC.parse(time).ok_or_else(|| unreadable(place))?),
+            },
             state: state.unwrap_or_default(),
         })
     }
@@ -86,6 +93,7 @@ mod tests {
                 run: "a-run".into(),
                 mode: TableMode::Append,
                 extracted_at: time("2026-11-24T06:02:03.123456"),
+                overwritten_at: cursor,
                 state: State { cursor, scope: Some("abc".into()) },
             };
             let text = note.to_json(&CUSTOMERS).to_string();

@@ -34,8 +34,9 @@ impl Read {
             return if self.is_bounded { Err("the table is gone") } else { Ok(()) };
         };
         // Rows that an overwrite has left out would come back, or the ones it has would go.
-        let is_overwrite = [mode, noted.mode].contains(&TableMode::Overwrite);
-        if is_overwrite && extracted_at < noted.extracted_at {
+        let is_outdated = noted.overwritten_at.is_some_and(|time| extracted_at < time)
+            || (mode == TableMode::Overwrite && extracted_at < noted.extracted_at);
+        if is_outdated {
             return Err("it was read later than this one");
         }
         // What came before the cursor may be in no version any more.
@@ -48,8 +49,12 @@ impl Read {
     /// What is noted with the rows: `own`, but never less than what is there, unless the read was of
     /// everything and nobody came between.
     pub(super) fn note(&self, own: Note, noted: Option<&Note>, is_after_conflict: bool) -> Note {
-        let Some(noted) = noted else { return own };
         let mut note = own;
+        if note.mode == TableMode::Overwrite {
+            note.overwritten_at = Some(note.extracted_at);
+        }
+        let Some(noted) = noted else { return note };
+        note.overwritten_at = note.overwritten_at.or(noted.overwritten_at);
         note.extracted_at = note.extracted_at.max(noted.extracted_at);
         let is_same = noted.state.scope == note.state.scope;
         let is_greatest = self.mode == Mode::Incremental || is_after_conflict;
@@ -72,7 +77,8 @@ mod tests {
 
     fn noted(mode: TableMode, second: u32, scope: &str) -> Note {
         let state = State { cursor: Some(at(second)), scope: Some(scope.into()) };
-        Note { run: "r".into(), mode, extracted_at: at(second), state }
+        let overwritten_at = (mode == TableMode::Overwrite).then(|| at(second));
+        Note { run: "r".into(), mode, extracted_at: at(second), overwritten_at, state }
     }
 
     fn read(mode: Mode, is_bounded: bool) -> Read {
@@ -88,6 +94,7 @@ mod tests {
             (true, merge, noted(merge, 9, "t"), 5, false),
             (true, merge, noted(over, 9, "s"), 5, false),
             (true, merge, noted(over, 4, "s"), 5, true),
+            (true, merge, Note { overwritten_at: Some(at(7)), ..noted(merge, 9, "s") }, 5, false),
             (false, over, noted(merge, 9, "s"), 5, false),
             (false, over, noted(merge, 4, "t"), 5, true),
         ] {

@@ -39,6 +39,8 @@ pub struct TableWriter<'s, 'a> {
     stage: Stage,
     rejects: Option<Uploaded>,
     conflicts: u32,
+    /// How often files were begun, so that no name is used twice.
+    attempts: u32,
 }
 
 /// What the rows of this pass are for.
@@ -71,7 +73,15 @@ struct Pass {
 impl<'s, 'a> TableWriter<'s, 'a> {
     pub(super) fn new(table: &'s mut Table<'a>, plan: &Plan) -> Self {
         let plan = Read::of(plan);
-        Self { table, plan, receipt: None, stage: Stage::Idle, rejects: None, conflicts: 0 }
+        Self {
+            table,
+            plan,
+            receipt: None,
+            stage: Stage::Idle,
+            rejects: None,
+            conflicts: 0,
+            attempts: 0,
+        }
     }
 
     fn receipt(&self) -> Result<&Receipt> {
@@ -82,21 +92,10 @@ impl<'s, 'a> TableWriter<'s, 'a> {
         Ok(self.receipt()?.extracted_at)
     }
 
-    /// Rows that readers of the table see now.
-    fn table_rows(&self) -> Result<u64> {
-        let Some(version) = &self.table.version else { return Ok(0) };
+    fn files(&mut self) -> Result<Files> {
         let log = &self.table.log;
-        let rows = version.files.iter().map(|file| match file.rows {
-            Some(rows) => Ok(rows),
-            None => Reader::open(&log.store, &file.path, file.bytes).map(|reader| reader.rows()),
-        });
-        rows.sum()
-    }
-
-    fn files(&self) -> Result<Files> {
-        let log = &self.table.log;
-        // Names of an attempt that failed are not used again.
-        let prefix = format!("part-{}-{:02}", self.table.run, self.conflicts);
+        let prefix = format!("part-{}-{:02}", self.table.run, self.attempts);
+        self.attempts += 1;
         let mut layout = Layout::table(log.store.clone(), log.folder.clone(), prefix, log.stream);
         layout.footer = vec![
             ("kometsales.run", self.table.run.clone()),
@@ -109,10 +108,7 @@ impl<'s, 'a> TableWriter<'s, 'a> {
     fn start(&mut self) -> Result<()> {
         let is_overwrite = self.table.mode == TableMode::Overwrite;
         let rows = self.receipt()?.rows;
-        if is_overwrite && !self.table.allow_shrink {
-            let place = self.table.place();
-            super::super::refuse_shrinking(self.table_rows()?, rows, &place)?;
-        }
+        self.table.refuse_shrinking(rows)?;
         let has_rows = self.table.version.as_ref().is_some_and(|version| !version.files.is_empty());
         self.stage = if is_overwrite || !has_rows {
             Stage::Fresh { files: self.files()?, seen: Seen::default() }
@@ -139,6 +135,7 @@ impl<'s, 'a> TableWriter<'s, 'a> {
             let received = usize::try_from(proof.rows()).unwrap_or_default();
             rows = (0..received).filter(|row| wanted.get(*row)).count() as u64;
             unchanged = 0;
+            self.table.refuse_shrinking(rows)?;
         } else {
             self.table.messages.stage("Comparing", None);
             let extracted_at = self.extracted_at()?.micros();
@@ -189,7 +186,7 @@ impl<'s, 'a> TableWriter<'s, 'a> {
     /// Commits what a pass has left, unless there is nothing to say.
     fn save(&mut self, pass: Pass, proof: &Checkpoint) -> Result<Outcome> {
         let Pass { uploaded, changes, rows, unchanged } = pass;
-        let before = self.table_rows()?;
+        let before = self.table.rows()?;
         let note = self.note(proof)?;
         let mode = self.table.mode;
         let is_overwrite = mode == TableMode::Overwrite;
@@ -288,6 +285,7 @@ impl<'s, 'a> TableWriter<'s, 'a> {
             run: self.table.run.clone(),
             mode: self.table.mode,
             extracted_at: self.extracted_at()?,
+            overwritten_at: None,
             state: proof.state().clone(),
         };
         let noted = self.table.version.as_ref().and_then(|version| version.note.as_ref());
@@ -322,7 +320,8 @@ impl Writer for TableWriter<'_, '_> {
     const SHOWS_ROWS_AT_ONCE: bool = false;
 
     fn begin(&mut self, receipt: &Receipt) -> Result<()> {
-        self.receipt = Some(receipt.clone());
+        let extracted_at = self.table.dated(receipt.extracted_at);
+        self.receipt = Some(Receipt { extracted_at, ..receipt.clone() });
         self.table.log.store.interrupt().hold()?;
         self.start()
     }
