@@ -13,7 +13,7 @@ use super::paint::Paint;
 use super::progress::Progress;
 use super::stderr::Stderr;
 use super::summary::Summary;
-use super::{Environment, Failed, Input, generate, signals};
+use super::{Environment, Failed, Input, generate, memory, signals};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -108,6 +108,7 @@ pub(super) fn run(
     stdout: File,
     streams: &[&'static Stream],
 ) -> Result<(), Failed> {
+    memory::fix_threshold();
     let progress = Progress::new(Stderr::new(level));
     let interrupt = Interrupt::default();
     let caught = signals::watch(&interrupt)?;

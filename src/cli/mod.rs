@@ -20,6 +20,7 @@ pub mod airbyte;
 mod demo;
 mod export;
 mod generate;
+mod memory;
 mod paint;
 mod progress;
 mod show;
@@ -322,6 +323,14 @@ impl Environment {
             "error" | "fatal" | "critical" => Some(Level::Error),
             _ => None,
         }
+    }
+
+    /// What glibc reads its threshold from (`mallopt(3)`).
+    const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
+
+    /// Whether the user has told glibc how to allocate, or this program has told itself.
+    fn says_how_to_allocate() -> bool {
+        [Self::MMAP_THRESHOLD, "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some())
     }
 
     /// The token, for an export without a configuration.
