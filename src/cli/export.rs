@@ -177,6 +177,7 @@ impl Export<'_> {
         let (options, started) = (self.options, Instant::now());
         let mode = options.mode();
         let store = self.store(config)?;
+        self.progress.stage("Opening", None);
         let mut table =
             Table::open(store, self.stream, mode, options.allow_shrink, now(), self.progress)?;
         let place = table.place();
@@ -194,6 +195,7 @@ impl Export<'_> {
     fn to_file(&self, config: &Config, stdout: File) -> Result<()> {
         let (options, started) = (self.options, Instant::now());
         let store = self.store(config)?;
+        self.progress.stage("Opening", None);
         let mut file = ParquetFile::open(store, self.stream, options.allow_shrink, now())?;
         let place = file.place();
         if options.check {

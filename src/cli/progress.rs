@@ -26,7 +26,11 @@ impl Progress {
         let is_shown = std::io::stderr().is_terminal() && Environment::is_capable();
         let target =
             if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { stderr, bar: ProgressBar::with_draw_target(None, target) }
+        let bar = ProgressBar::with_draw_target(None, target);
+        // Nothing is drawn before the first stage.
+        let nothing =
+            ProgressStyle::with_template("").unwrap_or_else(|_| ProgressStyle::default_bar());
+        Self { stderr, bar: bar.with_style(nothing) }
     }
 
     /// The messages alone.
@@ -65,15 +69,14 @@ impl Log for Progress {
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .with_key("rate", rate)
             .with_key("of", of);
-        self.bar.reset();
-        self.bar.set_style(style);
+        // Each of these draws, so the style comes when there is something to draw with it.
+        self.bar.disable_steady_tick();
+        self.bar.set_length(rows.unwrap_or_default());
         self.bar.set_message(what.to_owned());
-        match rows {
-            Some(rows) => {
-                self.bar.disable_steady_tick();
-                self.bar.set_length(rows);
-            }
-            None => self.bar.enable_steady_tick(TICK),
+        self.bar.set_style(style);
+        self.bar.reset();
+        if rows.is_none() {
+            self.bar.enable_steady_tick(TICK);
         }
     }
 
