@@ -403,6 +403,11 @@ fn a_table_of_somebody_else_and_one_that_is_broken_are_refused() {
             "cannot be",
         ),
         (whole.replace(r#"\"name\":\"active\""#, r#"\"name\":\"other\""#), "column"),
+        (
+            whole
+                .replace(r#""configuration":{}"#, r#""configuration":{"delta.appendOnly":"true"}"#),
+            "additions alone",
+        ),
     ] {
         assert_ne!(text, whole, "{says}");
         fs::write(&log, text).unwrap();
@@ -562,4 +567,30 @@ fn show_counts_each_customer_of_a_history_once() {
     assert_eq!((&shown["rows"], &shown["keys"]), (&json!(24), &json!(20)), "{shown}");
     let months: u64 = shown["months"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
     assert_eq!((months, shown["runs"].as_array().unwrap().len()), (20, 2));
+}
+
+#[test]
+fn a_bar_with_count_rate_and_time_left_is_shown_on_a_terminal() {
+    let simulator = simulator(50);
+    let connector = Connector::of(&simulator);
+    connector.write(
+        "config.json",
+        json!({"authentication_token": simulator.token(), "base_url": simulator.base_url()})
+            .to_string(),
+    );
+    let program = env!("CARGO_BIN_EXE_kometsales");
+    let command = format!("{program} export --config config.json --to lake");
+    // It gives the program a terminal of its own.
+    let output = std::process::Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .current_dir(connector.folder())
+        .env("TERM", "xterm")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{shown}");
+    for part in ["Receiving", "Writing", "50 of 50", " a second", " left", "Exported to "] {
+        assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
+    }
 }
