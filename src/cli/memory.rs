@@ -3,7 +3,7 @@
 //! An export holds one row group after the other, in blocks of about a megabyte. glibc gives such blocks back
 //! to the system when they are freed, until the first of them is: then it raises its threshold and keeps
 //! them, and what was freed in one thread is not what another asks for. Measured with five million customers,
-//! the peak is 65 to 75 MiB with its own threshold and 50 with a fixed one. It reads that from the environment
+//! the peak is 65 to 75 MiB with its own threshold and 49 to 57 with a fixed one. It reads that from the environment
 //! alone, before the program begins.
 
 use std::os::unix::process::CommandExt;

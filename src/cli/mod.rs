@@ -106,9 +106,9 @@ pub struct Tables {
 /// `export` and `show`.
 pub static TABLES: Tables = Tables { export: export::run, show: show::run };
 
-/// Runs a command line with these streams, and with or without the commands for tables. What it answers goes to stdout, the exit code says how it
-/// went: 0, 2 for a command line that is not understood, or the [`exit code`](crate::error::Kind) of the
-/// failure.
+/// Runs a command line with these streams, and with or without the commands for tables. What it answers
+/// goes to stdout, the exit code says how it went: 0, 2 for a command line that is not understood, or the
+/// [`exit code`](crate::error::Kind) of the failure.
 pub fn main(
     arguments: impl IntoIterator<Item = OsString>,
     streams: &'static [&'static Stream],

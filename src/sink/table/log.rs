@@ -328,11 +328,11 @@ impl Log {
                 self.store.redact(&error.to_string())
             )),
             error => {
-                let cause = self.store.unexpected("", &error).to_string();
-                let cause = cause.trim_start_matches(": ").trim_end_matches('.').to_owned();
+                let cause = self.store.redact(&error.to_string());
                 Error::config(format!(
-                    "The table at {} cannot be {verb}: {cause}. Mend it with the tool that changed it, or export to another place.",
-                    self.place()
+                    "The table at {} cannot be {verb}: {}. Mend it with the tool that changed it, or export to another place.",
+                    self.place(),
+                    cause.trim_end_matches('.')
                 ))
             }
         }
