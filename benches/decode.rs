@@ -11,14 +11,14 @@ use std::io;
 
 use arrow_array::RecordBatch;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use kometsales::airbyte::sink::Console;
 use kometsales::config::Config;
 use kometsales::log::{Level, Log};
 use kometsales::model::Zone;
 use kometsales::model::arrow::Selection;
+use kometsales::output::rows::Rows;
 use kometsales::plan::{Mode, Plan, Request};
 use kometsales::receipt::Receipt;
-use kometsales::sink::airbyte::Console;
-use kometsales::sink::lines::Rows;
 use kometsales::sink::{Sink, Writer};
 use kometsales::source::{Scratch, prove};
 use kometsales::streams::customers::CUSTOMERS;

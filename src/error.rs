@@ -120,6 +120,21 @@ impl Error {
     }
 }
 
+/// A command failed: the user has been told, or has yet to be.
+#[derive(Debug)]
+pub enum Failed {
+    /// With this exit code; the reason has been said in the way of the protocol.
+    Reported(u8),
+    /// The reason has yet to be said.
+    Unreported(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Unreported(error)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

@@ -7,13 +7,14 @@ mod support;
 
 use std::time::Duration;
 
-use kometsales::cli::airbyte::{ReadFiles, check, discover, read};
-use kometsales::cli::{Failed, Input};
+use kometsales::airbyte::sink::Console;
+use kometsales::airbyte::{ReadFiles, check, discover, read};
 use kometsales::log::Level;
 use kometsales::model::{Role, Stream, Type};
 use kometsales::simulator::{Reply, Simulator};
-use kometsales::sink::airbyte::Console;
+use kometsales::source::Scratch;
 use kometsales::streams::{ALL, customers::CUSTOMERS};
+use kometsales::{error::Failed, input::Input};
 use serde_json::{Map, Value, json};
 use support::answer::Answer;
 use support::answer::Failure::{Auth, Config, Data, Transient};
@@ -24,14 +25,19 @@ use support::vendors::VENDORS;
 /// The product's streams and the one of the tests.
 static BOTH: &[&Stream] = &[&CUSTOMERS, &VENDORS];
 
+/// Where temporary files go.
+fn scratch() -> Scratch {
+    Scratch::new(vec![std::env::temp_dir()])
+}
+
 /// What a run of the library said.
 fn answer(run: impl FnOnce(&Console<&mut Vec<u8>>) -> Result<(), Failed>) -> Answer {
     let mut stdout = Vec::new();
     let done = run(&Console::new(&mut stdout, Level::Info));
     let code = match done {
         Ok(()) => 0,
-        Err(Failed::Told(code)) => code,
-        Err(Failed::Untold(error)) => panic!("nobody was told: {error}"),
+        Err(Failed::Reported(code)) => code,
+        Err(Failed::Unreported(error)) => panic!("nobody was told: {error}"),
     };
     let (signal, stderr, elapsed) = (None, String::new(), Duration::ZERO);
     Answer { code: Some(code.into()), signal, stdout, stderr, elapsed }
@@ -57,7 +63,7 @@ fn read_streams(simulator: &Simulator, wanted: &[Value], state: Option<&Value>) 
         catalog: given(&json!({ "streams": wanted })),
         state: state.map(given),
     };
-    answer(|console| read(console, BOTH, &files))
+    answer(|console| read(console, BOTH, &files, scratch()))
 }
 
 fn wanted(stream: &Stream, mode: &str, properties: Value) -> Value {
@@ -277,7 +283,7 @@ fn it_can_be_checked(stream: &'static Stream) {
     {
         simulator.reply_next(reply);
         let config = given(&config(&simulator));
-        let answer = answer(|console| check(console, &[stream], &config));
+        let answer = answer(|console| check(console, &[stream], &config, scratch()));
         assert_eq!(answer.connection_statuses()[0]["status"], status, "{}", answer.told());
     }
     assert!(simulator.requests()[0].path.ends_with(stream.method));

@@ -3,15 +3,15 @@
 
 use std::io::{BufRead, BufReader};
 
+use kometsales::airbyte::state::Given;
 use kometsales::config::Config;
 use kometsales::error::{Error, Result};
 use kometsales::log::{Level, Log};
 use kometsales::model::arrow::Selection;
 use kometsales::model::{Timestamp, Zone};
+use kometsales::output::rows::Rows;
 use kometsales::plan::{Mode, Plan, Request};
-use kometsales::protocol::airbyte::state::Given;
 use kometsales::receipt::Receipt;
-use kometsales::sink::lines::Rows;
 use kometsales::source::{Scratch, prove};
 use kometsales::state::State;
 use kometsales::streams::customers::CUSTOMERS;

@@ -10,9 +10,10 @@ use clap::Args;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::Environment;
+use super::environment::Environment;
 use super::paint::{Paint, thousands};
 use crate::error::{Error, Result};
+use crate::output::stdout;
 use crate::simulator::{self, Simulator};
 
 /// What the demonstration is to show.
@@ -297,7 +298,7 @@ impl Demo {
     }
 
     fn say(&mut self, text: &str) -> Result<()> {
-        super::generate::write(&mut self.stdout, text)
+        stdout::write(&mut self.stdout, text)
     }
 
     fn write(&self, name: &str, content: &Value) -> Result<()> {

@@ -9,27 +9,29 @@ use chrono::Utc;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::environment::Environment;
 use super::paint::Paint;
 use super::progress::Progress;
-use super::stderr::Stderr;
 use super::summary::Summary;
-use super::{Environment, Failed, Input, generate, memory, signals};
+use super::{memory, signals};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Failed, Result};
+use crate::export::file::{ENDING, ParquetFile};
+use crate::export::mode::TableMode;
+use crate::export::report::Report;
+use crate::export::stream::ArrowStream;
+use crate::export::table::Table;
+use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::log::{Level, Log};
 use crate::model::arrow::Selection;
 use crate::model::{Stream, Timestamp};
+use crate::output::{stderr::Stderr, stdout};
 use crate::plan::{Mode, Plan, Request};
 use crate::sink::Sink;
-use crate::sink::arrow::ArrowStream;
-use crate::sink::file::{ENDING, ParquetFile};
-use crate::sink::mode::TableMode;
-use crate::sink::report::Report;
-use crate::sink::store::{Options as StoreOptions, Store};
-use crate::sink::table::Table;
 use crate::source::Source;
 use crate::state::State;
+use crate::store::{Options as StoreOptions, Store};
 use crate::sync;
 
 /// Where standard output is meant.
@@ -109,7 +111,7 @@ pub(super) fn run(
     streams: &[&'static Stream],
 ) -> Result<(), Failed> {
     memory::fix_threshold();
-    let progress = Progress::new(Stderr::new(level));
+    let progress = Progress::new(Stderr::new(level, Environment::singer_log_config().as_deref()));
     let interrupt = Interrupt::default();
     let caught = signals::watch(&interrupt)?;
     let Some(stream) = streams.first().copied() else { return Ok(()) };
@@ -253,7 +255,7 @@ impl Export<'_> {
         } else {
             format!("{place} can be written, and Komet Sales accepts the token.\n")
         };
-        generate::write(&mut stdout, &text)
+        stdout::write(&mut stdout, &text)
     }
 
     fn tell(
@@ -266,7 +268,7 @@ impl Export<'_> {
         mut stdout: File,
     ) -> Result<()> {
         let text = self.summary(to, kind, mode, started, report, stdout.is_terminal());
-        generate::write(&mut stdout, &text)
+        stdout::write(&mut stdout, &text)
     }
 
     fn summary(

@@ -1,17 +1,17 @@
 //! `generate`: what is derived from the declarations, so that none of it is written by hand.
 
 use std::fs::File;
-use std::io::Write;
 
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
 
+use crate::airbyte::message::specification;
 use crate::config::settings;
 use crate::error::{Error, Result};
 use crate::model::Stream;
 use crate::model::docs::markdown;
 use crate::model::json_schema::json_schema;
-use crate::protocol::airbyte::message::specification;
+use crate::output::stdout;
 
 /// What to write.
 #[derive(Debug, Clone, Subcommand)]
@@ -50,15 +50,7 @@ pub(super) fn run(
             String::from_utf8_lossy(&script).into_owned()
         }
     };
-    write(&mut stdout, &text)
-}
-
-/// Writes a text to stdout.
-pub(super) fn write(stdout: &mut File, text: &str) -> Result<()> {
-    stdout.write_all(text.as_bytes()).map_err(|error| match error.kind() {
-        std::io::ErrorKind::BrokenPipe => Error::output_closed(),
-        _ => Error::system(format!("stdout could not be written: {error}.")).caused_by(error),
-    })
+    stdout::write(&mut stdout, &text)
 }
 
 fn find(streams: &[&'static Stream], name: &str) -> Result<&'static Stream> {

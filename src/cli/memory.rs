@@ -9,7 +9,7 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use super::Environment;
+use super::environment::Environment;
 
 /// Blocks of so many bytes are given back when they are freed. Less than a batch, more than most else.
 const THRESHOLD: &str = "524288";

@@ -2,22 +2,23 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::airbyte;
+use crate::airbyte::sink::Console;
+use crate::error::{Error, Failed, Result};
+use crate::input::Input;
 use crate::log::Level;
 use crate::model::Stream;
-use crate::sink::airbyte::Console;
-use crate::source::Scratch;
+use crate::output::stdout;
+use crate::singer;
 
-pub mod airbyte;
 mod demo;
+mod environment;
 mod export;
 mod generate;
 mod memory;
@@ -26,9 +27,9 @@ mod progress;
 mod show;
 mod signals;
 mod simulate;
-mod singer;
-mod stderr;
 mod summary;
+
+use environment::Environment;
 
 /// The exit code of a command line that is not understood: that of every tool of this kind.
 const USAGE: u8 = 2;
@@ -158,14 +159,21 @@ pub fn main(
         let _ = program.error(clap::error::ErrorKind::ArgumentConflict, answer).print();
         return ExitCode::from(USAGE);
     }
-    let done = stdout().and_then(|stdout| match command {
+    let done = stdout::open().map_err(Failed::from).and_then(|stdout| match command {
         Some(command) => run(command, level, stdout, streams, tables),
-        None => singer::run(&singer, level, stdout, streams),
+        None => {
+            let surroundings = singer::Surroundings {
+                scratch: Environment::scratch(),
+                log_config: Environment::singer_log_config(),
+                variable: &Environment::variable,
+            };
+            singer::run(&singer, &surroundings, level, stdout, streams)
+        }
     });
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failed::Told(code)) => ExitCode::from(code),
-        Err(Failed::Untold(error)) => {
+        Err(Failed::Reported(code)) => ExitCode::from(code),
+        Err(Failed::Unreported(error)) => {
             if !error.is_quiet() {
                 let _ = writeln!(std::io::stderr(), "error: {error}");
             }
@@ -179,21 +187,6 @@ fn read_once<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), &'stati
     match paths.filter(|path| path.as_os_str() == "-").count() {
         0 | 1 => Ok(()),
         _ => Err("only one file can come from standard input: give the others by their path"),
-    }
-}
-
-/// A command failed: the user has been told, or has yet to be.
-#[derive(Debug)]
-pub enum Failed {
-    /// With this exit code; the reason has been said in the way of the protocol.
-    Told(u8),
-    /// The reason has yet to be said.
-    Untold(Error),
-}
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Failed::Untold(error)
     }
 }
 
@@ -214,7 +207,7 @@ fn run(
         Command::Spec => Ok(airbyte::spec(&console(stdout))?),
         Command::Discover(_) => Ok(airbyte::discover(&console(stdout), streams)?),
         Command::Check(ConfigFile { config }) => {
-            airbyte::check(&console(stdout), streams, &Input::of(&config))
+            airbyte::check(&console(stdout), streams, &Input::of(&config), Environment::scratch())
         }
         Command::Read { config: ConfigFile { config }, catalog, state } => {
             let files = airbyte::ReadFiles {
@@ -222,7 +215,7 @@ fn run(
                 catalog: Input::of(&catalog),
                 state: state.as_deref().map(Input::of),
             };
-            airbyte::read(&console(stdout), streams, &files)
+            airbyte::read(&console(stdout), streams, &files, Environment::scratch())
         }
         Command::Export(options) => (with_tables()?.export)(&options, level, stdout, streams),
         Command::Show(options) => Ok((with_tables()?.show)(&options, stdout, streams)?),
@@ -231,149 +224,5 @@ fn run(
         Command::Generate { what } => {
             Ok(generate::run(what, &mut Arguments::command(), streams, stdout)?)
         }
-    }
-}
-
-/// stdout, without the buffer that would write it line by line.
-fn stdout() -> Result<File, Failed> {
-    let stdout = std::io::stdout().as_fd().try_clone_to_owned();
-    let stdout = stdout.map_err(|error| {
-        Error::system(format!("stdout is not open: {error}. Give the program one."))
-            .caused_by(error)
-    })?;
-    Ok(File::from(stdout))
-}
-
-/// A file that the user named, or standard input.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// A file.
-    File(PathBuf),
-    /// Standard input.
-    Standard,
-    /// JSON in place of a file's name. It may hold the token, so it is not kept.
-    Inline,
-    /// Its content, known already.
-    Given(Vec<u8>),
-}
-
-impl Input {
-    fn of(path: &Path) -> Self {
-        match path.to_string_lossy().trim_start() {
-            "-" => Self::Standard,
-            text if text.starts_with(['{', '[']) => Self::Inline,
-            _ => Self::File(path.to_owned()),
-        }
-    }
-
-    /// What it is called in messages.
-    fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Standard => "standard input".to_owned(),
-            Self::Inline => "the command line".to_owned(),
-            Self::Given(_) => "given".to_owned(),
-        }
-    }
-
-    /// Its content; `what` it is goes into the message if it cannot be read.
-    fn read(&self, what: &str) -> Result<Vec<u8>> {
-        let mut content = Vec::new();
-        let read = match self {
-            Self::File(path) => {
-                File::open(path).and_then(|mut file| file.read_to_end(&mut content))
-            }
-            Self::Standard => std::io::stdin().lock().read_to_end(&mut content),
-            Self::Inline => {
-                return Err(Error::config(format!(
-                    "The {what} stands on the command line, where every user of this machine can see it. Put it into a file and give its path, or - for standard input."
-                )));
-            }
-            Self::Given(given) => {
-                content.clone_from(given);
-                Ok(given.len())
-            }
-        };
-        read.map_err(|error| {
-            Error::config(format!(
-                "The {what} ({}) cannot be read: {error}. Check the path and its permissions.",
-                self.name()
-            ))
-        })?;
-        Ok(content)
-    }
-}
-
-/// Reads and checks a configuration.
-fn read_config(input: &Input) -> Result<(Config, Vec<String>)> {
-    Config::parse(&input.read("configuration")?, &input.name())
-}
-
-/// What the environment says. Nothing else of the crate reads it.
-struct Environment;
-
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-impl Environment {
-    fn log_level() -> Option<Level> {
-        let level = std::env::var("LOG_LEVEL").unwrap_or_default().to_ascii_lowercase();
-        match level.as_str() {
-            "debug" | "trace" => Some(Level::Debug),
-            "info" => Some(Level::Info),
-            "warn" | "warning" => Some(Level::Warn),
-            "error" | "fatal" | "critical" => Some(Level::Error),
-            _ => None,
-        }
-    }
-
-    /// What glibc reads its threshold from (`mallopt(3)`).
-    const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
-
-    /// Whether the user has told glibc how to allocate, or this program has told itself.
-    fn says_how_to_allocate() -> bool {
-        [Self::MMAP_THRESHOLD, "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some())
-    }
-
-    /// The token, for an export without a configuration.
-    fn token() -> Option<String> {
-        std::env::var("KOMETSALES_AUTHENTICATION_TOKEN").ok().filter(|token| !token.is_empty())
-    }
-
-    /// What the environment says to the tools of object stores.
-    fn store_settings() -> Vec<(String, String)> {
-        let words = ["AWS_", "GOOGLE_", "AZURE_"];
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| words.iter().any(|word| name.starts_with(word)))
-            .collect()
-    }
-
-    /// The settings among the environment's variables, `TAP_KOMETSALES_` before their names in capitals.
-    fn settings(names: impl Iterator<Item = &'static str>) -> Vec<(&'static str, String)> {
-        let value = |name: &str| {
-            std::env::var(format!("TAP_KOMETSALES_{}", name.to_ascii_uppercase())).ok()
-        };
-        names.filter_map(|name| Some((name, value(name)?))).collect()
-    }
-
-    /// The file in which Meltano says how it wants to be logged to.
-    fn singer_log_config() -> Option<PathBuf> {
-        std::env::var_os("SINGER_SDK_LOG_CONFIG").map(PathBuf::from)
-    }
-
-    /// Where temporary files may go: `TMPDIR`, `/tmp`, and what Airbyte's images can write.
-    fn scratch() -> Scratch {
-        let named = std::env::var("TMPDIR").ok().filter(|folder| !folder.is_empty());
-        let folders = named.map(PathBuf::from).into_iter();
-        Scratch::new(folders.chain(["/tmp".into(), "/airbyte".into()]).collect())
-    }
-
-    /// Whether the terminal can do more than take lines.
-    fn is_capable() -> bool {
-        std::env::var("TERM").as_deref() != Ok("dumb")
-    }
-
-    /// Whether the terminal's user asked for no colours (`no-color.org`).
-    fn wants_colour() -> bool {
-        std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && Self::is_capable()
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::Environment;
+use super::environment::Environment;
 use super::paint::thousands;
-use super::stderr::Stderr;
 use crate::log::{Level, Log};
+use crate::output::stderr::Stderr;
 
 /// How often what moves by itself is drawn anew.
 const TICK: Duration = Duration::from_millis(100);

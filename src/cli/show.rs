@@ -7,13 +7,14 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::environment::Environment;
 use super::paint::{Paint, plural, thousands};
-use super::{Environment, generate};
 use crate::error::Result;
+use crate::export::table::{Contents, contents};
 use crate::interrupt::Interrupt;
 use crate::model::Stream;
-use crate::sink::store::{Options as StoreOptions, Store};
-use crate::sink::table::{Contents, contents};
+use crate::output::stdout;
+use crate::store::{Options as StoreOptions, Store};
 
 /// Months that have a bar of their own.
 const MONTHS: usize = 24;
@@ -51,7 +52,7 @@ pub(super) fn run(options: &Options, mut stdout: File, streams: &[&'static Strea
         let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
         as_text(&contents, stream, paint)
     };
-    generate::write(&mut stdout, &text)
+    stdout::write(&mut stdout, &text)
 }
 
 fn as_json(contents: &Contents) -> Value {

@@ -6,6 +6,7 @@ use std::io::Write;
 use clap::Args;
 
 use crate::error::Result;
+use crate::output::stdout;
 use crate::simulator::{self, DEMO_TOKEN, ScheduledFault, Simulator, describe_faults};
 
 /// How the simulator is to be.
@@ -47,7 +48,7 @@ pub(super) fn run(options: &Options, mut stdout: File) -> Result<()> {
         simulator.base_url(),
         simulator.token()
     );
-    super::generate::write(&mut stdout, &said)?;
+    stdout::write(&mut stdout, &said)?;
     let _ = writeln!(
         std::io::stderr(),
         "{} customers. Edit some while it runs: curl -X POST '{origin}/simulator/change?customers=7'. Ctrl-C ends it.",

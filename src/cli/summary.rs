@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::paint::{Paint, plural, thousands};
-use crate::sink::report::Report;
+use crate::export::report::Report;
 
 /// An export that is over.
 pub(super) struct Summary<'a> {

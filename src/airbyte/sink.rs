@@ -1,0 +1,194 @@
+//! Airbyte messages on stdout.
+
+use std::io::Write;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arrow_array::RecordBatch;
+use chrono::Utc;
+use serde_json::json;
+
+use super::message::{Message, Status};
+use crate::error::{Error, Result};
+use crate::log::{Level, Log};
+use crate::model::arrow::EXTRA_NULLED;
+use crate::model::stream::EXTRA;
+use crate::model::{Stream, Timestamp};
+use crate::output::blocks::Block;
+use crate::output::rows::Rows;
+use crate::plan::Plan;
+use crate::receipt::Receipt;
+use crate::secret::Token;
+use crate::sink::{Outcome, Sink, Writer};
+use crate::state::Checkpoint;
+
+/// Writes messages, one a line. Records are gathered into blocks; every other message is written at
+/// once, behind the records before it.
+pub struct Console<W> {
+    output: Mutex<Block<W>>,
+    level: Level,
+    token: OnceLock<Token>,
+}
+
+impl<W: Write + Send> Console<W> {
+    /// Writes to `writer`; log messages below `level` are left out.
+    pub fn new(writer: W, level: Level) -> Self {
+        Self { output: Mutex::new(Block::new(writer)), level, token: OnceLock::new() }
+    }
+
+    /// From now on the token is cut out of every text for people: a second wall, should one from outside
+    /// hold it.
+    pub fn hide(&self, token: &Token) {
+        // A second token would be the same one.
+        let _ = self.token.set(token.clone());
+    }
+
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// `System`: stdout cannot be written.
+    pub fn say(&self, message: &Message<'_>) -> Result<()> {
+        let line = serde_json::to_string(message).map_err(|error| {
+            Error::system(
+                "A message could not be written, which is a fault of this program: report it.",
+            )
+            .caused_by(error)
+        })?;
+        self.output().say(&line)
+    }
+
+    /// A text for people, without the token.
+    fn redacted(&self, text: &str) -> String {
+        self.token.get().map_or_else(|| text.to_owned(), |token| token.redact(text))
+    }
+
+    /// Says whether a configuration works, or why not.
+    ///
+    /// # Errors
+    /// `System`: stdout cannot be written.
+    pub fn connection_status(&self, failure: Option<&Error>) -> Result<()> {
+        let failure = failure.map(|error| self.redacted(&error.to_string()));
+        self.say(&Message::connection_status(failure))
+    }
+
+    /// Says how far the read of a stream is.
+    ///
+    /// # Errors
+    /// `System`: stdout cannot be written.
+    pub fn status(&self, stream: &str, status: Status) -> Result<()> {
+        self.say(&Message::stream_status(stream, status, now()))
+    }
+
+    /// Says why a run failed, and of which stream.
+    ///
+    /// # Errors
+    /// `System`: stdout cannot be written.
+    pub fn error(&self, error: &Error, stream: Option<&str>) -> Result<()> {
+        let message = self.redacted(&error.to_string());
+        let causes = error.causes().map(|causes| self.redacted(&causes));
+        self.say(&Message::error(error.kind(), message, causes, stream, now()))
+    }
+
+    /// True if stdout could not be written: what it should have said has to be said elsewhere.
+    pub fn is_lost(&self) -> bool {
+        self.output().is_lost()
+    }
+
+    fn output(&self) -> MutexGuard<'_, Block<W>> {
+        self.output.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::from(Utc::now())
+}
+
+impl<W: Write + Send> Log for Console<W> {
+    fn log(&self, level: Level, message: &str) {
+        if level >= self.level {
+            // Where stdout is gone, the next record or state says so.
+            let _ = self.say(&Message::log(level, &self.redacted(message)));
+        }
+    }
+}
+
+impl<W: Write + Send> Sink for &Console<W> {
+    type Writer<'s>
+        = Records<'s, W>
+    where
+        Self: 's;
+
+    fn open(&mut self, plan: &Plan) -> Result<Records<'_, W>> {
+        self.status(plan.stream.name, Status::Started)?;
+        let name = json!(plan.stream.name);
+        Ok(Records {
+            console: self,
+            stream: plan.stream,
+            prefix: format!(r#"{{"type":"RECORD","record":{{"stream":{name},"data":"#).into_bytes(),
+            suffix: Vec::new(),
+        })
+    }
+
+    fn fail(&mut self, stream: &str, error: &Error) -> Result<()> {
+        self.status(stream, Status::Incomplete)?;
+        self.error(error, Some(stream))
+    }
+}
+
+/// Writes the records of one stream.
+pub struct Records<'a, W> {
+    console: &'a Console<W>,
+    stream: &'static Stream,
+    prefix: Vec<u8>,
+    suffix: Vec<u8>,
+}
+
+impl<W: Write + Send> Writer for Records<'_, W> {
+    const SHOWS_ROWS_AT_ONCE: bool = true;
+
+    fn begin(&mut self, receipt: &Receipt) -> Result<()> {
+        self.suffix = format!(r#","emitted_at":{}"#, receipt.extracted_at.millis()).into_bytes();
+        self.console.status(self.stream.name, Status::Running)?;
+        self.console.say(&Message::estimate(self.stream, receipt.rows, now()))
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let rows = Rows::of(batch)?;
+        let mut output = self.console.output();
+        for row in 0..batch.num_rows() {
+            let line = output.lines();
+            line.extend_from_slice(&self.prefix);
+            rows.write(row, line);
+            line.extend_from_slice(&self.suffix);
+            if rows.nulled(row) != 0 {
+                changes(self.stream, rows.nulled(row), line);
+            }
+            line.extend_from_slice(b"}}\n");
+            output.line_ended()?;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, checkpoint: Checkpoint) -> Result<Outcome> {
+        self.console.output().flush()?;
+        self.console.say(&Message::state(&checkpoint))?;
+        self.console.status(self.stream.name, Status::Complete)?;
+        Ok(Outcome::Done)
+    }
+}
+
+/// `AirbyteRecordMessageMeta`: the values that were invalid and became null.
+fn changes(stream: &Stream, nulled: u64, line: &mut Vec<u8>) {
+    let changes: Vec<_> = stream
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| nulled >> index & 1 == 1)
+        .map(|(_, field)| field.name)
+        .chain((nulled & EXTRA_NULLED != 0).then_some(EXTRA))
+        .map(|name| {
+            json!({"field": name, "change": "NULLED", "reason": "SOURCE_SERIALIZATION_ERROR"})
+        })
+        .collect();
+    line.extend_from_slice(br#","meta":"#);
+    line.extend_from_slice(json!({ "changes": changes }).to_string().as_bytes());
+}

@@ -1,0 +1,72 @@
+//! What the environment says.
+
+use std::path::PathBuf;
+
+use crate::log::Level;
+use crate::source::Scratch;
+
+/// What the environment says. Nothing else of the crate reads it.
+pub(super) struct Environment;
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+impl Environment {
+    pub(super) fn log_level() -> Option<Level> {
+        let level = std::env::var("LOG_LEVEL").unwrap_or_default().to_ascii_lowercase();
+        match level.as_str() {
+            "debug" | "trace" => Some(Level::Debug),
+            "info" => Some(Level::Info),
+            "warn" | "warning" => Some(Level::Warn),
+            "error" | "fatal" | "critical" => Some(Level::Error),
+            _ => None,
+        }
+    }
+
+    /// What glibc reads its threshold from (`mallopt(3)`).
+    pub(super) const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
+
+    /// Whether the user has told glibc how to allocate, or this program has told itself.
+    pub(super) fn says_how_to_allocate() -> bool {
+        [Self::MMAP_THRESHOLD, "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some())
+    }
+
+    /// The token, for an export without a configuration.
+    pub(super) fn token() -> Option<String> {
+        std::env::var("KOMETSALES_AUTHENTICATION_TOKEN").ok().filter(|token| !token.is_empty())
+    }
+
+    /// What the environment says to the tools of object stores.
+    pub(super) fn store_settings() -> Vec<(String, String)> {
+        let words = ["AWS_", "GOOGLE_", "AZURE_"];
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| words.iter().any(|word| name.starts_with(word)))
+            .collect()
+    }
+
+    /// A variable, if it is set and readable.
+    pub(super) fn variable(name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    /// The file in which Meltano says how it wants to be logged to.
+    pub(super) fn singer_log_config() -> Option<PathBuf> {
+        std::env::var_os("SINGER_SDK_LOG_CONFIG").map(PathBuf::from)
+    }
+
+    /// Where temporary files may go: `TMPDIR`, `/tmp`, and what Airbyte's images can write.
+    pub(super) fn scratch() -> Scratch {
+        let named = std::env::var("TMPDIR").ok().filter(|folder| !folder.is_empty());
+        let folders = named.map(PathBuf::from).into_iter();
+        Scratch::new(folders.chain(["/tmp".into(), "/airbyte".into()]).collect())
+    }
+
+    /// Whether the terminal can do more than take lines.
+    pub(super) fn is_capable() -> bool {
+        std::env::var("TERM").as_deref() != Ok("dumb")
+    }
+
+    /// Whether the terminal's user asked for no colours (`no-color.org`).
+    pub(super) fn wants_colour() -> bool {
+        std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && Self::is_capable()
+    }
+}

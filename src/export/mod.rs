@@ -1,0 +1,22 @@
+//! Places that are written without a pipeline: a Delta table, a Parquet file, an Arrow stream.
+
+use crate::error::{Error, Result};
+
+pub mod file;
+pub mod mode;
+mod parquet;
+mod rejects;
+pub mod report;
+mod rows;
+pub mod stream;
+pub mod table;
+
+/// Refuses to replace rows by less than half as many: that is more likely a fault than what is meant.
+fn refuse_shrinking(before: u64, rows: u64, place: &str) -> Result<()> {
+    if rows.saturating_mul(2) >= before {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "{place} has {before} rows, and the reply has {rows}: less than half. Nothing is replaced; give --allow-shrink if that is right."
+    )))
+}

@@ -1,0 +1,310 @@
+//! Rows on their way into files: whoever has rows hands them to a thread, which gathers them into row
+//! groups, encodes and uploads them.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use object_store::path::Path;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
+use parquet::errors::ParquetError;
+use parquet::file::writer::SerializedFileWriter;
+
+use super::encoding;
+use super::row_group::{Place, RowGroup};
+use super::statistics::{Column, columns};
+use crate::error::{Error, Result};
+use crate::model::Stream;
+use crate::store::{Store, Upload};
+
+/// Batches that wait while a row group is encoded. More would be faster, hardly, and larger.
+const AHEAD: usize = 2;
+
+/// Bytes of a file of a table, after which the next one begins.
+const FILE: usize = 64 * 1024 * 1024;
+
+/// What the files of a run are to be.
+#[derive(Clone)]
+pub(in crate::export) struct Layout {
+    pub(in crate::export) store: Store,
+    pub(in crate::export) stream: &'static Stream,
+    pub(in crate::export) schema: SchemaRef,
+    /// What the footer says beside the product's own entries.
+    pub(in crate::export) footer: Vec<(&'static str, String)>,
+    pub(in crate::export) names: Names,
+}
+
+/// What files are called.
+#[derive(Clone)]
+pub(in crate::export) enum Names {
+    /// There is one, of this name.
+    One(Path),
+    /// There are as many as the rows need: their folder, and what their names begin with.
+    Many(Path, String),
+}
+
+/// A file that has been written.
+#[derive(Debug)]
+pub(in crate::export) struct Written {
+    pub(in crate::export) path: Path,
+    pub(in crate::export) bytes: u64,
+    pub(in crate::export) rows: u64,
+    pub(in crate::export) columns: Vec<Column>,
+}
+
+/// Files that have been uploaded. Unless they are [kept](Uploaded::keep), they are removed again.
+pub(in crate::export) struct Uploaded {
+    store: Store,
+    pub(in crate::export) files: Vec<Written>,
+}
+
+/// Takes rows and makes files of them. Dropped before it is finished, it leaves none.
+pub(in crate::export) struct Files {
+    work: Option<Work>,
+}
+
+struct Work {
+    orders: SyncSender<Order>,
+    thread: JoinHandle<Result<Uploaded>>,
+}
+
+enum Order {
+    Take(RecordBatch),
+    Finish,
+}
+
+impl Layout {
+    /// Files that are to be one object, which is replaced.
+    pub(in crate::export) fn file(store: Store, path: Path, stream: &'static Stream) -> Self {
+        let schema = crate::model::arrow::table_schema(stream);
+        Self { store, stream, schema, footer: Vec::new(), names: Names::One(path) }
+    }
+
+    /// Files of a table.
+    pub(in crate::export) fn table(
+        store: Store,
+        folder: Path,
+        prefix: String,
+        stream: &'static Stream,
+    ) -> Self {
+        let schema = crate::model::arrow::table_schema(stream);
+        Self { store, stream, schema, footer: Vec::new(), names: Names::Many(folder, prefix) }
+    }
+}
+
+impl Names {
+    fn name(&self, number: usize) -> Path {
+        match self {
+            Self::One(path) => path.clone(),
+            Self::Many(folder, prefix) => {
+                folder.clone().join(format!("{prefix}-{number:05}.zstd.parquet"))
+            }
+        }
+    }
+}
+
+impl Uploaded {
+    /// Nothing yet.
+    pub(in crate::export) fn none(store: Store) -> Self {
+        Self { store, files: Vec::new() }
+    }
+
+    /// They stay where they are.
+    pub(in crate::export) fn keep(mut self) -> Vec<Written> {
+        std::mem::take(&mut self.files)
+    }
+}
+
+impl Drop for Uploaded {
+    fn drop(&mut self) {
+        if !self.files.is_empty() {
+            self.store.remove(self.files.drain(..).map(|file| file.path).collect());
+        }
+    }
+}
+
+impl Files {
+    /// No files yet: the first one begins with the first row. `layout.names` of [`Names::One`] always
+    /// give one, of no rows if need be.
+    ///
+    /// # Errors
+    /// `System`: no thread can be started.
+    pub(in crate::export) fn new(layout: Layout) -> Result<Self> {
+        let (orders, received) = sync_channel(AHEAD);
+        let thread = std::thread::Builder::new()
+            .name("parquet".into())
+            .spawn(move || Encoder::new(layout).run(&received))
+            .map_err(|error| {
+                Error::system(format!("A thread could not be started: {error}. Run again."))
+                    .caused_by(error)
+            })?;
+        Ok(Self { work: Some(Work { orders, thread }) })
+    }
+
+    /// Takes rows of the layout's schema.
+    ///
+    /// # Errors
+    /// `Config`, `System` or `Transient`: the files cannot be written.
+    pub(in crate::export) fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        self.order(Order::Take(batch))
+    }
+
+    fn order(&mut self, order: Order) -> Result<()> {
+        match &self.work {
+            Some(work) if work.orders.send(order).is_ok() => Ok(()),
+            // The thread ends before its time only with an error.
+            _ => self.end().map(|_| ()),
+        }
+    }
+
+    /// Ends the last file, and gives all of them.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(in crate::export) fn finish(mut self) -> Result<Uploaded> {
+        self.order(Order::Finish)?;
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<Uploaded> {
+        let died = || Error::system("A thread died, which is a fault of this program: report it.");
+        let Work { orders, thread } = self.work.take().ok_or_else(died)?;
+        drop(orders);
+        thread.join().map_err(|_| died())?
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        // The thread removes what it had written when it sees that nothing more comes.
+        let _ = self.end();
+    }
+}
+
+/// What the thread works with.
+struct Encoder {
+    layout: Layout,
+    gathered: RowGroup,
+    file: Option<OpenFile>,
+    done: Uploaded,
+}
+
+struct OpenFile {
+    path: Path,
+    writer: SerializedFileWriter<Upload>,
+    columns: ArrowRowGroupWriterFactory,
+}
+
+impl Encoder {
+    fn new(layout: Layout) -> Self {
+        let done = Uploaded::none(layout.store.clone());
+        Self { layout, gathered: RowGroup::default(), file: None, done }
+    }
+
+    fn run(mut self, orders: &Receiver<Order>) -> Result<Uploaded> {
+        for order in orders {
+            self.layout.store.interrupt().check()?;
+            match order {
+                Order::Take(batch) => {
+                    self.gathered.push(batch);
+                    if self.gathered.is_full() {
+                        self.encode()?;
+                    }
+                }
+                Order::Finish => {
+                    self.encode()?;
+                    if self.file.is_none() && matches!(self.layout.names, Names::One(_)) {
+                        let empty = RecordBatch::new_empty(self.layout.schema.clone());
+                        self.file = Some(self.open(&empty)?);
+                    }
+                    self.close()?;
+                    return Ok(self.done);
+                }
+            }
+        }
+        Err(Error::system("The files were given up before they were finished."))
+    }
+
+    fn encode(&mut self) -> Result<()> {
+        let group = std::mem::take(&mut self.gathered);
+        let Some(first) = group.batches.first() else { return Ok(()) };
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => self.open(first)?,
+        };
+        let order = group.order(self.layout.stream.key_index());
+        let written = file.write(&group, order.as_deref(), &self.layout.schema);
+        let size = file.writer.bytes_written();
+        if let Err(error) = written {
+            return Err(file.explain(error));
+        }
+        self.file = Some(file);
+        if size >= FILE && matches!(self.layout.names, Names::Many(..)) {
+            self.close()?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, first: &RecordBatch) -> Result<OpenFile> {
+        let Layout { store, stream, schema, footer, names } = &self.layout;
+        let path = names.name(self.done.files.len());
+        let properties = encoding::properties(stream, first, footer)?;
+        let upload = Upload::new(store, path.clone());
+        let opened = ArrowSchemaConverter::new()
+            .convert(schema)
+            .and_then(|columns| {
+                SerializedFileWriter::new(upload, columns.root_schema_ptr(), properties.into())
+            })
+            .map_err(fault)?;
+        let columns = ArrowRowGroupWriterFactory::new(&opened, schema.clone());
+        Ok(OpenFile { path, writer: opened, columns })
+    }
+
+    /// Ends the file that is open, if there is one.
+    fn close(&mut self) -> Result<()> {
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        let metadata = match file.writer.finish() {
+            Ok(metadata) => metadata,
+            Err(error) => return Err(file.explain(error)),
+        };
+        let bytes = file.writer.inner_mut().finish()?;
+        self.done.files.push(Written {
+            path: file.path,
+            bytes,
+            rows: u64::try_from(metadata.file_metadata().num_rows()).unwrap_or_default(),
+            columns: columns(&metadata),
+        });
+        Ok(())
+    }
+}
+
+impl OpenFile {
+    fn write(
+        &mut self,
+        group: &RowGroup,
+        order: Option<&[Place]>,
+        schema: &SchemaRef,
+    ) -> Result<(), ParquetError> {
+        let number = self.writer.flushed_row_groups().len();
+        let writers = self.columns.create_column_writers(number)?;
+        let chunks = group.encode(schema, order, writers)?;
+        let mut row_group = self.writer.next_row_group()?;
+        for chunk in chunks {
+            chunk.append_to_row_group(&mut row_group)?;
+        }
+        row_group.close()?;
+        Ok(())
+    }
+
+    /// Why it could not be written: what the upload says, where it says something.
+    fn explain(&self, error: ParquetError) -> Error {
+        self.writer.inner().failure().take().unwrap_or_else(|| fault(error))
+    }
+}
+
+fn fault(error: ParquetError) -> Error {
+    Error::system("A Parquet file could not be made, which is a fault of this program: report it.")
+        .caused_by(error)
+}

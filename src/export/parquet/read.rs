@@ -1,0 +1,138 @@
+//! Reading Parquet files back, ours and those that other programs made of them.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, new_null_array};
+use arrow_cast::cast;
+use arrow_schema::SchemaRef;
+use futures_util::StreamExt;
+use object_store::path::Path;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::statistics::Statistics;
+
+use super::object::Object;
+use crate::error::{Error, Result};
+use crate::store::Store;
+
+/// Rows of a batch.
+const ROWS: usize = 8192;
+
+/// A Parquet file whose footer has been read.
+pub(in crate::export) struct Reader {
+    store: Store,
+    path: Path,
+    file: Object,
+    metadata: ArrowReaderMetadata,
+}
+
+/// The rows of one row group, batch by batch.
+pub(in crate::export) struct Rows<'a> {
+    reader: &'a Reader,
+    schema: SchemaRef,
+    stream: ParquetRecordBatchStream<Object>,
+}
+
+impl Reader {
+    /// Reads the footer of a file of so many bytes.
+    ///
+    /// # Errors
+    /// `Config`: it is no Parquet file. `Transient`: it cannot be read now.
+    pub(in crate::export) fn open(store: &Store, path: &Path, bytes: u64) -> Result<Self> {
+        let mut file = Object { objects: store.objects(), path: path.clone(), bytes };
+        // What another program noted of Arrow types is left aside: the columns' own types decide.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let metadata = store
+            .until_done(ArrowReaderMetadata::load_async(&mut file, options))?
+            .map_err(|error| explain(store, path, error))?;
+        Ok(Self { store: store.clone(), path: path.clone(), file, metadata })
+    }
+
+    /// The footer.
+    pub(in crate::export) fn metadata(&self) -> &Arc<ParquetMetaData> {
+        self.metadata.metadata()
+    }
+
+    /// How many rows it holds.
+    pub(in crate::export) fn rows(&self) -> u64 {
+        u64::try_from(self.metadata().file_metadata().num_rows()).unwrap_or_default()
+    }
+
+    /// The smallest and the greatest value of a whole-number column in a row group, if the footer says.
+    pub(in crate::export) fn bounds(&self, group: usize, column: &str) -> Option<(i64, i64)> {
+        let group = self.metadata().row_group(group);
+        let columns = group.columns().iter();
+        let mut found = columns.filter(|chunk| chunk.column_path().string() == column);
+        match found.next()?.statistics()? {
+            Statistics::Int64(values) => Some((*values.min_opt()?, *values.max_opt()?)),
+            _ => None,
+        }
+    }
+
+    /// The rows of a row group with the columns of `schema`, whichever of them the file has: what it does
+    /// not have is null.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub(in crate::export) fn read(&self, group: usize, schema: &SchemaRef) -> Result<Rows<'_>> {
+        let descriptor = self.metadata().file_metadata().schema_descr();
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        let stream = ParquetRecordBatchStreamBuilder::new_with_metadata(
+            self.file.clone(),
+            self.metadata.clone(),
+        )
+        .with_projection(ProjectionMask::columns(descriptor, names))
+        .with_row_groups(vec![group])
+        .with_batch_size(ROWS)
+        .build()
+        .map_err(|error| explain(&self.store, &self.path, error))?;
+        Ok(Rows { reader: self, schema: schema.clone(), stream })
+    }
+}
+
+impl Rows<'_> {
+    /// The next batch, or `None` after the last.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub(in crate::export) fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let Reader { store, path, .. } = self.reader;
+        match store.until_done(self.stream.next())? {
+            None => Ok(None),
+            Some(Ok(batch)) => conform(&batch, &self.schema)
+                .map(Some)
+                .map_err(|error| explain(store, path, error.into())),
+            Some(Err(error)) => Err(explain(store, path, error)),
+        }
+    }
+}
+
+/// The columns of `schema` out of a batch that may have others, or the same in other types.
+fn conform(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+) -> Result<RecordBatch, arrow_schema::ArrowError> {
+    let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
+        None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+        Some(column) if column.data_type() == field.data_type() => Ok(column.clone()),
+        Some(column) => cast(column, field.data_type()),
+    });
+    RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
+}
+
+fn explain(store: &Store, path: &Path, error: ParquetError) -> Error {
+    let place = store.shown(path);
+    let error = match error {
+        ParquetError::External(cause) => match cause.downcast::<object_store::Error>() {
+            Ok(stored) => return store.explain(path, *stored),
+            Err(cause) => ParquetError::External(cause),
+        },
+        error => error,
+    };
+    Error::config(format!(
+        "{place} cannot be read as Parquet: {error}. If it is not what it should be, move it away, and run again."
+    ))
+}

@@ -1,0 +1,167 @@
+//! A Delta table: every export is one commit, which holds its rows and where the next one goes on.
+
+mod actions;
+mod bits;
+mod columns;
+mod compare;
+mod contents;
+mod hash;
+mod log;
+mod note;
+mod read;
+mod survey;
+mod writer;
+
+use object_store::path::Path;
+
+pub use contents::{Contents, Run, contents};
+
+use self::log::{Log, Version};
+use self::writer::TableWriter;
+use super::mode::TableMode;
+use super::parquet::Reader;
+use super::refuse_shrinking;
+use super::report::{Report, run_name};
+use crate::error::{Error, Result};
+use crate::log::Log as Messages;
+use crate::model::{Stream, Timestamp};
+use crate::plan::Plan;
+use crate::sink::Sink;
+use crate::state::State;
+use crate::store::Store;
+
+/// A table that takes one export.
+pub struct Table<'a> {
+    log: Log,
+    version: Option<Version>,
+    mode: TableMode,
+    /// Whether a reply with less than half of the rows may overwrite.
+    allow_shrink: bool,
+    run: String,
+    messages: &'a dyn Messages,
+    report: Option<Report>,
+}
+
+impl<'a> Table<'a> {
+    /// The table of a stream below the place that the user named. A place in which there is none yet is
+    /// tested: see [`Store::probe`](super::store::Store).
+    ///
+    /// # Errors
+    /// `Config`: the place cannot be written, or the table there is not one that this mode writes.
+    /// `Transient`: the store cannot be reached.
+    pub fn open(
+        store: Store,
+        stream: &'static Stream,
+        mode: TableMode,
+        allow_shrink: bool,
+        now: Timestamp,
+        messages: &'a dyn Messages,
+    ) -> Result<Self> {
+        let folder = folder(&store, stream);
+        if looks_encoded(folder.as_ref()) {
+            return Err(Error::config(format!(
+                "A table cannot be made at {}: a `%` with two digits behind it is taken for an encoded character. Give the folder another name.",
+                store.shown(&folder)
+            )));
+        }
+        let log = Log::new(store, folder, stream);
+        let version = log.load()?;
+        match &version {
+            Some(version) => log.check(version, mode)?,
+            None => log.store.probe(&log.folder, true)?,
+        }
+        let run = run_name(now);
+        Ok(Self { log, version, mode, allow_shrink, run, messages, report: None })
+    }
+
+    /// Tests the place, unless that was done because there is no table yet.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn probe(&self) -> Result<()> {
+        match self.version {
+            Some(_) => self.log.store.probe(&self.log.folder, true),
+            None => Ok(()),
+        }
+    }
+
+    /// Where the last export left off; `None` if there was none.
+    pub fn state(&self) -> Option<State> {
+        self.version.as_ref()?.note.as_ref().map(|note| note.state.clone())
+    }
+
+    /// Where the table is, as people write it.
+    pub fn place(&self) -> String {
+        self.log.place()
+    }
+
+    /// Rows that its readers see now.
+    fn rows(&self) -> Result<u64> {
+        let Some(version) = &self.version else { return Ok(0) };
+        let store = &self.log.store;
+        let rows = version.files.iter().map(|file| match file.rows {
+            Some(rows) => Ok(rows),
+            None => Reader::open(store, &file.path, file.bytes)
+                .map(|reader| reader.rows().saturating_sub(file.deleted())),
+        });
+        rows.sum()
+    }
+
+    /// Refuses to overwrite the table by less than half of its rows, unless that is allowed.
+    fn refuse_shrinking(&self, rows: u64) -> Result<()> {
+        if self.mode != TableMode::Overwrite || self.allow_shrink {
+            return Ok(());
+        }
+        refuse_shrinking(self.rows()?, rows, &self.place())
+    }
+
+    /// When rows count as extracted that were asked for at `asked_at`. Those of the version that was there
+    /// before are older, whatever the clock of this machine or of another one says.
+    fn dated(&self, asked_at: Timestamp) -> Timestamp {
+        let noted = self.version.as_ref().and_then(|version| version.note.as_ref());
+        let after = noted.and_then(|noted| Timestamp::from_micros(noted.extracted_at.micros() + 1));
+        match after.filter(|after| *after > asked_at) {
+            None => asked_at,
+            Some(after) => {
+                self.messages.warn(&format!(
+                    "By the clocks the last export is later than this one, so one of them is wrong. These rows are dated {after}, right after it. Set the clock of this machine, or of the other."
+                ));
+                after
+            }
+        }
+    }
+
+    /// What the export did, once it is done.
+    pub fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
+    }
+}
+
+/// Whether a name holds what URLs write for a character.
+fn looks_encoded(name: &str) -> bool {
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let bytes = name.as_bytes();
+    (0..bytes.len())
+        .any(|at| bytes[at] == b'%' && is_digit(bytes.get(at + 1)) && is_digit(bytes.get(at + 2)))
+}
+
+/// The folder of a stream's table below the place that the user named.
+fn folder(store: &Store, stream: &Stream) -> Path {
+    store.path().clone().join(stream.name)
+}
+
+impl<'a> Sink for Table<'a> {
+    type Writer<'s>
+        = TableWriter<'s, 'a>
+    where
+        Self: 's;
+
+    fn open(&mut self, plan: &Plan) -> Result<TableWriter<'_, 'a>> {
+        Ok(TableWriter::new(self, plan))
+    }
+
+    /// What was uploaded has been removed when its writer was dropped.
+    fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
+        Ok(())
+    }
+}

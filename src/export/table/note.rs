@@ -1,0 +1,111 @@
+//! What an export notes in a table, in the same commit as its rows: where the next one goes on.
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::export::mode::TableMode;
+use crate::model::{Stream, Timestamp, Zone};
+use crate::state::State;
+
+/// The name under which the note stands in the table: a domain of the Delta protocol's domain metadata,
+/// and the application of its transaction identifiers.
+pub(super) const DOMAIN: &str = "kometsales";
+
+/// The version of the note's form. A newer one is refused.
+const VERSION: u64 = 1;
+
+/// What the last export that committed noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::export) struct Note {
+    /// The run that committed.
+    pub(in crate::export) run: String,
+    /// Its mode. A table that was overwritten may be merged into or appended to.
+    pub(in crate::export) mode: TableMode,
+    /// When the latest request was sent whose rows the table has.
+    pub(in crate::export) extracted_at: Timestamp,
+    /// When the request was sent whose rows were all that the table had, if it was ever overwritten.
+    pub(in crate::export) overwritten_at: Option<Timestamp>,
+    /// Where the next read goes on.
+    pub(in crate::export) state: State,
+}
+
+impl Note {
+    /// Its form in the table.
+    pub(super) fn to_json(&self, stream: &Stream) -> Value {
+        json!({
+            "version": VERSION,
+            "run": self.run,
+            "mode": self.mode.name(),
+            "extracted_at": self.extracted_at.to_string(),
+            "overwritten_at": self.overwritten_at.map(|time| time.to_string()),
+            "state": self.state.to_json(stream),
+        })
+    }
+
+    /// Reads [`to_json`](Self::to_json)'s form.
+    ///
+    /// # Errors
+    /// `Config`: a newer version wrote it, or something else did.
+    pub(super) fn from_json(text: &str, stream: &Stream, place: &str) -> Result<Self> {
+        let json: Value = serde_json::from_str(text).unwrap_or_default();
+        match json["version"].as_u64() {
+            Some(VERSION) => {}
+            Some(newer) if newer > VERSION => {
+                return Err(Error::config(format!(
+                    "The table at {place} was written by a newer version of this program. Upgrade it, or export to another place."
+                )));
+            }
+            _ => return Err(unreadable(place)),
+        }
+        let text = |member: &str| json[member].as_str().ok_or_else(|| unreadable(place));
+        let state = State::from_json(&json["state"], stream, Zone::UTC)?;
+        Ok(Self {
+            run: text("run")?.to_owned(),
+            mode: TableMode::named(text("mode")?).ok_or_else(|| unreadable(place))?,
+            extracted_at: Zone::UTC
+                .parse(text("extracted_at")?)
+                .ok_or_else(|| unreadable(place))?,
+            overwritten_at: match json["overwritten_at"].as_str() {
+                None => None,
+                Some(time) => Some(Zone::UTC.parse(time).ok_or_else(|| unreadable(place))?),
+            },
+            state: state.unwrap_or_default(),
+        })
+    }
+}
+
+fn unreadable(place: &str) -> Error {
+    Error::config(format!(
+        "What this program noted in the table at {place} cannot be read. Restore the table's log, or export to another place."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::customers::CUSTOMERS;
+
+    #[test]
+    fn what_is_noted_is_read_again() {
+        let time = |text| Zone::UTC.parse(text).unwrap();
+        for cursor in [None, Some(time("2024-01-01T00:00:00.5"))] {
+            let note = Note {
+                run: "a-run".into(),
+                mode: TableMode::Append,
+                extracted_at: time("2026-11-24T06:02:03.123456"),
+                overwritten_at: cursor,
+                state: State { cursor, scope: Some("abc".into()) },
+            };
+            let text = note.to_json(&CUSTOMERS).to_string();
+            assert_eq!(Note::from_json(&text, &CUSTOMERS, "t").unwrap(), note);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_and_never_taken_for_nothing() {
+        for text in ["", "{}", r#"{"version": 2}"#, r#"{"version": 1, "run": 7}"#] {
+            let error = Note::from_json(text, &CUSTOMERS, "t").unwrap_err();
+            assert_eq!(error.kind(), crate::error::Kind::Config, "{text}");
+        }
+    }
+}

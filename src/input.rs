@@ -1,0 +1,71 @@
+//! JSON that a person or a host hands in: a file, standard input, or what a test has at hand.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A file that the user named, or standard input.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Standard,
+    /// JSON in place of a file's name. It may hold the token, so it is not kept.
+    Inline,
+    /// Its content, known already.
+    Given(Vec<u8>),
+}
+
+impl Input {
+    /// What a path on the command line stands for: `-` is standard input.
+    pub fn of(path: &Path) -> Self {
+        match path.to_string_lossy().trim_start() {
+            "-" => Self::Standard,
+            text if text.starts_with(['{', '[']) => Self::Inline,
+            _ => Self::File(path.to_owned()),
+        }
+    }
+
+    /// What it is called in messages.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Standard => "standard input".to_owned(),
+            Self::Inline => "the command line".to_owned(),
+            Self::Given(_) => "given".to_owned(),
+        }
+    }
+
+    /// Its content; `what` it is goes into the message if it cannot be read.
+    ///
+    /// # Errors
+    /// `Config`: it cannot be read, or it stands on the command line.
+    pub fn read(&self, what: &str) -> Result<Vec<u8>> {
+        let mut content = Vec::new();
+        let read = match self {
+            Self::File(path) => {
+                File::open(path).and_then(|mut file| file.read_to_end(&mut content))
+            }
+            Self::Standard => std::io::stdin().lock().read_to_end(&mut content),
+            Self::Inline => {
+                return Err(Error::config(format!(
+                    "The {what} stands on the command line, where every user of this machine can see it. Put it into a file and give its path, or - for standard input."
+                )));
+            }
+            Self::Given(given) => {
+                content.clone_from(given);
+                Ok(given.len())
+            }
+        };
+        read.map_err(|error| {
+            Error::config(format!(
+                "The {what} ({}) cannot be read: {error}. Check the path and its permissions.",
+                self.name()
+            ))
+        })?;
+        Ok(content)
+    }
+}

@@ -1,0 +1,75 @@
+//! stdout in blocks: lines are gathered and written together, and flushed where a host waits for them.
+
+use std::io::{ErrorKind, Write};
+
+use crate::error::{Error, Result};
+
+/// Bytes of lines that are written together. A pipe takes 64 KiB at a time.
+const BLOCK: usize = 128 * 1024;
+
+/// Gathers lines and writes them together.
+#[derive(Debug)]
+pub(crate) struct Block<W> {
+    writer: W,
+    lines: Vec<u8>,
+    is_lost: bool,
+}
+
+impl<W: Write> Block<W> {
+    /// Gathers lines for `writer`.
+    pub(crate) fn new(writer: W) -> Self {
+        Self { writer, lines: Vec::with_capacity(BLOCK + BLOCK / 4), is_lost: false }
+    }
+
+    /// Where the next line goes. Call [`line_ended`](Self::line_ended) behind it.
+    #[inline]
+    pub(crate) fn lines(&mut self) -> &mut Vec<u8> {
+        &mut self.lines
+    }
+
+    /// Says that a line ended: a full block is written.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    #[inline]
+    pub(crate) fn line_ended(&mut self) -> Result<()> {
+        if self.lines.len() >= BLOCK { self.flush() } else { Ok(()) }
+    }
+
+    /// Adds a line, and writes it and everything before it at once.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub(crate) fn say(&mut self, line: &str) -> Result<()> {
+        self.lines.extend_from_slice(line.as_bytes());
+        self.lines.push(b'\n');
+        self.flush()
+    }
+
+    /// Writes what was gathered.
+    ///
+    /// # Errors
+    /// `System`: stdout cannot be written. A reader that went away is an error to be quiet about.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        if self.is_lost {
+            self.lines.clear();
+            // What follows half a line would be taken for the rest of it.
+            return Err(Error::system("stdout could not be written before, so nothing more is."));
+        }
+        let written = self.writer.write_all(&self.lines).and_then(|()| self.writer.flush());
+        self.lines.clear();
+        self.is_lost = written.is_err();
+        written.map_err(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Error::output_closed(),
+            _ => Error::system(format!(
+                "stdout could not be written: {error}. Check what it goes to, and run again."
+            ))
+            .caused_by(error),
+        })
+    }
+
+    /// True if stdout could not be written: what it should have said has to be said elsewhere.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+}

@@ -1,4 +1,0 @@
-//! What hosts speak: the types of their messages and files. Nothing here reads or writes anything.
-
-pub mod airbyte;
-pub mod singer;

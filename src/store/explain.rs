@@ -1,0 +1,177 @@
+//! What a store's error means to the user.
+
+use std::io;
+
+use object_store::path::Path;
+
+use super::Store;
+use crate::error::{Error, Kind};
+
+/// Statuses of HTTP that say that the request will never work.
+const LASTING: [&str; 8] = [
+    "400 Bad",
+    "401 Unauth",
+    "403 Forb",
+    "404 Not",
+    "301 Moved",
+    "405 Method",
+    "411 Length",
+    "501 Not",
+];
+
+impl Store {
+    /// What happened to the object at `path`, and what to do about it.
+    pub(crate) fn explain(&self, path: &Path, error: object_store::Error) -> Error {
+        use object_store::Error as Stored;
+        let place = self.shown(path);
+        let kind = kind(&error);
+        let cause = self.cause(&error);
+        let message = match (&error, kind) {
+            (Stored::NotFound { .. }, _) => format!(
+                "{place} is not there: {cause}. Check the bucket or the folder, its region and its spelling."
+            ),
+            (Stored::PermissionDenied { .. } | Stored::Unauthenticated { .. }, _) => format!(
+                "{place} may not be read or written: {cause}. Check the credentials in the environment and what they are allowed."
+            ),
+            (Stored::NotImplemented { .. } | Stored::NotSupported { .. }, _) => {
+                format!("{place} cannot be written: {cause}. Use another store.")
+            }
+            (_, Kind::Config) => {
+                format!(
+                    "{place} cannot be read or written: {cause}. Check the place and its settings."
+                )
+            }
+            (_, Kind::System) => {
+                format!(
+                    "{place} cannot be read or written: {cause}. Free space there, and run again."
+                )
+            }
+            _ => format!("{place} cannot be reached: {cause}. Run again."),
+        };
+        match self.hint {
+            Some(hint) => Error::new(kind, format!("{message} {hint}")),
+            None => Error::new(kind, message),
+        }
+    }
+
+    /// The innermost cause, which is the one that says something, in one line and without secrets.
+    fn cause(&self, error: &object_store::Error) -> String {
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        // A secret that was cut would not be found any more.
+        let cause = self.redact(&cause.to_string());
+        excerpt(&cause).trim_end_matches('.').to_owned()
+    }
+}
+
+/// A text in one line, and not all of a long one. What follows a `?` in a URL may be a signature.
+fn excerpt(text: &str) -> String {
+    const MOST: usize = 300;
+    let words = text.split_whitespace().map(|word| match word.split_once('?') {
+        Some((before, _)) if before.contains("://") => before,
+        _ => word,
+    });
+    let line = words.collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+/// The kind of a store's error among the causes of another library's, if there is one.
+pub(crate) fn kind_among(error: &(dyn std::error::Error + 'static)) -> Option<Kind> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(stored) = cause.downcast_ref::<object_store::Error>() {
+            return Some(kind(stored));
+        }
+        next = cause.source();
+    }
+    None
+}
+
+fn kind(error: &object_store::Error) -> Kind {
+    use object_store::Error as Stored;
+    match error {
+        Stored::NotFound { .. }
+        | Stored::PermissionDenied { .. }
+        | Stored::Unauthenticated { .. }
+        | Stored::NotImplemented { .. }
+        | Stored::NotSupported { .. }
+        | Stored::UnknownConfigurationKey { .. }
+        | Stored::InvalidPath { .. } => return Kind::Config,
+        _ => {}
+    }
+    match local(error) {
+        Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => return Kind::System,
+        Some(
+            io::ErrorKind::PermissionDenied
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::AlreadyExists
+            | io::ErrorKind::NotFound
+            | io::ErrorKind::InvalidFilename,
+        ) => return Kind::Config,
+        _ => {}
+    }
+    let text = error.to_string();
+    let is_lasting = LASTING.iter().any(|status| text.contains(status))
+        || text.contains("Received redirect without LOCATION");
+    if is_lasting { Kind::Config } else { Kind::Transient }
+}
+
+/// What this machine says of a file, if it is one of this machine.
+fn local(error: &object_store::Error) -> Option<io::ErrorKind> {
+    let object_store::Error::Generic { store: "LocalFileSystem", .. } = error else { return None };
+    let mut next = Some(error as &dyn std::error::Error);
+    while let Some(cause) = next {
+        if let Some(error) = cause.downcast_ref::<io::Error>() {
+            return Some(error.kind());
+        }
+        next = cause.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn generic(
+        store: &'static str,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Kind {
+        kind(&object_store::Error::Generic { store, source: Box::new(source) })
+    }
+
+    #[test]
+    fn a_full_disk_is_the_machines_and_a_wrong_folder_the_users() {
+        let local = |kind: io::ErrorKind| generic("LocalFileSystem", io::Error::from(kind));
+        assert_eq!(local(io::ErrorKind::StorageFull), Kind::System);
+        assert_eq!(local(io::ErrorKind::PermissionDenied), Kind::Config);
+        assert_eq!(
+            generic("S3", io::Error::from(io::ErrorKind::ConnectionRefused)),
+            Kind::Transient
+        );
+    }
+
+    #[test]
+    fn a_request_that_never_works_is_the_users() {
+        for text in ["status code: 400 Bad Request", "Received redirect without LOCATION, this"] {
+            assert_eq!(generic("S3", io::Error::other(text)), Kind::Config);
+        }
+        assert_eq!(generic("S3", io::Error::other("503 Slow Down")), Kind::Transient);
+    }
+
+    #[test]
+    fn an_excerpt_is_one_line_without_the_query_of_a_url() {
+        assert_eq!(
+            excerpt("error sending\n request to https://a/b?sig=abc now"),
+            "error sending request to https://a/b now"
+        );
+        assert!(excerpt(&"é".repeat(1000)).len() < 700);
+    }
+}

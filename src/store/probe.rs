@@ -1,0 +1,83 @@
+//! The test of a place before anything is read for it: can it be written, does it create conditionally,
+//! can what was written be removed?
+
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutMode, PutOptions};
+
+use super::Store;
+use crate::error::{Error, Result};
+
+impl Store {
+    /// Writes a small object into a folder and removes it. Where the folder is to be a table the object is
+    /// created twice as well: the second creation has to be refused, since that is what keeps two exports
+    /// from overwriting each other.
+    ///
+    /// # Errors
+    /// `Config`: it cannot be written, or it cannot create conditionally and another writer is not ruled
+    /// out. `Transient`: it did not answer.
+    pub(crate) fn probe(&self, folder: &Path, is_table: bool) -> Result<()> {
+        self.interrupt().hold()?;
+        // Readers of folders pass over what begins with a dot.
+        let name = format!(".kometsales-{:016x}", fastrand::u64(..));
+        let path = folder.clone().join(name);
+        let probed = self.write_twice(&path, is_table && !self.single_writer);
+        // It is removed even if the user asks the run to end.
+        let removed = match self.runtime.block_on(self.bare.delete(&path)) {
+            // It was not there, or its removal was and the answer was lost.
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.explain(&path, error)),
+        };
+        self.interrupt().release()?;
+        match (probed, removed) {
+            (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+            (Ok(()), Ok(())) => Ok(()),
+        }
+    }
+
+    fn write_twice(&self, path: &Path, is_creation: bool) -> Result<()> {
+        if !is_creation {
+            return self.wait(path, self.bare.put(path, "1".into())).map(|_| ());
+        }
+        let create = |content: &'static str| {
+            let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+            self.bare.put_opts(path, content.into(), options)
+        };
+        match self.until_done(create("1"))? {
+            Err(
+                object_store::Error::NotImplemented { .. }
+                | object_store::Error::NotSupported { .. },
+            ) => return Err(self.ignores_conditions()),
+            // The first answer may be doubtful; what counts is what the second one does.
+            Err(error @ object_store::Error::AlreadyExists { .. }) => {
+                self.until_done(self.bare.head(path))?
+                    .map_err(|_| self.explain(path, error))
+                    .map(|_| ())?;
+            }
+            // So do stores that know no conditions.
+            Err(error) if error.to_string().contains("501 Not") => {
+                return Err(self.ignores_conditions());
+            }
+            Err(error) => return Err(self.explain(path, error)),
+            Ok(_) => {}
+        }
+        match self.until_done(create("2"))? {
+            Err(
+                object_store::Error::AlreadyExists { .. }
+                | object_store::Error::Precondition { .. },
+            ) => {}
+            Err(error) => return Err(self.explain(path, error)),
+            Ok(_) => return Err(self.ignores_conditions()),
+        }
+        match self.read(path)?.as_ref() {
+            b"1" => Ok(()),
+            _ => Err(self.ignores_conditions()),
+        }
+    }
+
+    fn ignores_conditions(&self) -> Error {
+        Error::config(format!(
+            "The store behind {} does not create an object only if there is none, so two exports at once could overwrite each other. Use a store that does, or give --single-writer if nothing else ever writes there.",
+            self.shown(self.path())
+        ))
+    }
+}
