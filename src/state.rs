@@ -118,7 +118,7 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Said by the source of a reply it has proved. `tests/architecture.rs` holds that nobody else does.
+    /// Said by the source of a reply it has proved. `tests/architecture` holds that nobody else does.
     pub(crate) fn proven(stream: &'static Stream, state: State, rows: u64) -> Self {
         Self { stream, state, rows }
     }

@@ -1,0 +1,6 @@
+//! The program itself: its process, what it derives from the declarations, the demonstration.
+
+mod demo;
+mod generated;
+mod process;
+mod secrecy;

@@ -1,0 +1,304 @@
+//! The program as a process: its streams, signals, exit codes, environment and temporary files.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::answer::Failure;
+use crate::support::replies::SAMPLE;
+use crate::support::server::Server;
+use crate::support::{
+    Connector, LONGEST_RUN, NOBODY, catalog, collect, eventually, finish, simulator, wait,
+};
+use kometsales::simulator::{Delivery, Reply};
+use serde_json::{Value, json};
+
+/// More customers than a spool keeps in memory.
+const VERY_MANY: u64 = 200_000;
+
+/// Enough customers that a pipe does not hold them.
+const MANY: u64 = 50_000;
+
+fn stderr_of(child: &mut Child) -> String {
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    text
+}
+
+/// The ids of the records on stdout, which are too many to be read as JSON.
+fn ids(stdout: &[u8]) -> Vec<u64> {
+    let mark = r#""data":{"id":"#;
+    let text = std::str::from_utf8(stdout).unwrap();
+    let rests = text.lines().filter_map(|line| line.split_once(mark).map(|(_, rest)| rest));
+    rests.map(|rest| rest.split(',').next().unwrap().parse().unwrap()).collect()
+}
+
+/// The temporary files that a process has open: they have no name any more.
+fn spools(child: &Child) -> Vec<PathBuf> {
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap();
+    let targets = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target.to_string_lossy().ends_with(" (deleted)")).collect()
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_read_quietly() {
+    let server = Server::of(MANY);
+    let connector = Connector::configured(server.config());
+    let mut child = connector.start_read();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    for _ in 0..10 {
+        stdout.read_line(&mut line).unwrap();
+    }
+    assert!(line.contains("RECORD") && !line.contains("STATE"), "{line}");
+    drop(stdout);
+    assert_eq!(wait(&mut child).code(), Some(Failure::System.code()));
+    assert_eq!(stderr_of(&mut child), "");
+}
+
+#[test]
+fn a_reader_that_was_never_there_ends_every_verb_quietly() {
+    let simulator = simulator(10);
+    let connector = Connector::of(&simulator);
+    connector.write("catalog.json", catalog("customers", "full_refresh", Value::Null).to_string());
+    let config = json!({"authentication_token": "x", "base_url": simulator.base_url()});
+    connector.write("config.json", config.to_string());
+    let (config, catalog) = (["--config", "config.json"], ["--catalog", "catalog.json"]);
+    for arguments in [
+        vec!["spec"],
+        vec!["discover"],
+        [&["check"], &config[..]].concat(),
+        [&["read"], &config[..], &catalog].concat(),
+        vec!["generate", "docs"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = connector.command(&arguments);
+        let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        assert_eq!(wait(&mut child).code(), Some(Failure::System.code()), "{arguments:?}");
+        assert_eq!(stderr_of(&mut child), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_stdout_that_takes_nothing_is_an_error_and_is_told() {
+    let simulator = simulator(10);
+    let connector = Connector::of(&simulator);
+    connector.run(&["spec"]);
+    connector.write("catalog.json", catalog("customers", "full_refresh", Value::Null).to_string());
+    let (config, catalog) = (["--config", "config.json"], ["--catalog", "catalog.json"]);
+    for arguments in [
+        vec!["spec"],
+        vec!["discover"],
+        [&["check"], &config[..]].concat(),
+        [&["read"], &config[..], &catalog].concat(),
+        vec!["generate", "schema"],
+    ] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = connector.command(&arguments);
+        let mut child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+        assert_eq!(wait(&mut child).code(), Some(Failure::System.code()), "{arguments:?}");
+        let told = stderr_of(&mut child);
+        assert!(told.contains("stdout") && !told.contains("panicked"), "{arguments:?}: {told:?}");
+    }
+}
+
+#[test]
+fn two_files_from_standard_input_are_a_mistake_on_the_command_line() {
+    let connector = Connector::of(&simulator(1));
+    for arguments in [
+        vec!["read", "--config", "-", "--catalog", "-"],
+        vec!["read", "--config", "-", "--catalog", "c.json", "--state", "-"],
+        vec!["--config", "-", "--state", "-"],
+    ] {
+        let answer = connector.run(&arguments);
+        assert_eq!(answer.code, Some(2), "{arguments:?}");
+        assert!(answer.stderr.contains("standard input"), "{}", answer.stderr);
+    }
+}
+
+#[test]
+fn a_signal_ends_a_read_at_once_by_its_default_action() {
+    for (name, number) in [("TERM", 15), ("INT", 2)] {
+        let simulator = simulator(10);
+        simulator.reply_next(Reply::json(SAMPLE).delivered(Delivery::Stall(100)));
+        let connector = Connector::of(&simulator);
+        let mut child = connector.start_read();
+        eventually("the request arrives", || simulator.requests().len() == 1);
+        let kill = format!("kill -{name} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        assert_eq!(wait(&mut child).signal(), Some(number));
+        let stdout = collect(child.stdout.take()).join().unwrap();
+        assert!(!String::from_utf8(stdout).unwrap().contains("STATE"));
+        assert_eq!(stderr_of(&mut child), "");
+    }
+}
+
+#[test]
+fn a_destination_that_does_not_read_never_holds_the_connection() {
+    let server = Server::of(MANY);
+    let connector = Connector::configured(server.config());
+    let mut child = connector.start_read();
+    // Nobody reads stdout, and the reply is received all the same.
+    server.received.recv_timeout(LONGEST_RUN).unwrap();
+    assert_eq!(child.try_wait().unwrap(), None);
+    let stdout = collect(child.stdout.take());
+    assert_eq!(wait(&mut child).code(), Some(0));
+    assert_eq!(ids(&stdout.join().unwrap()).len() as u64, MANY);
+}
+
+#[test]
+fn a_reply_larger_than_memory_is_spilled_and_every_record_goes_out_once() {
+    let server = Server::of(VERY_MANY);
+    let connector = Connector::configured(server.config());
+    let mut child = connector.start_read();
+    server.received.recv_timeout(LONGEST_RUN).unwrap();
+    // The last of what was received has yet to be decoded.
+    eventually("the reply is spilled", || !spools(&child).is_empty());
+    let spools = spools(&child);
+    assert_eq!(spools.len(), 1, "{spools:?}");
+    assert!(spools[0].starts_with(connector.scratch()), "{spools:?}");
+    assert_eq!(fs::read_dir(connector.scratch()).unwrap().count(), 0);
+    let stdout = collect(child.stdout.take());
+    assert_eq!(wait(&mut child).code(), Some(0));
+    let ids = ids(&stdout.join().unwrap());
+    assert_eq!(ids.len() as u64, VERY_MANY);
+    assert_eq!(ids.into_iter().collect::<HashSet<u64>>().len() as u64, VERY_MANY);
+    assert_eq!(fs::read_dir(connector.scratch()).unwrap().count(), 0);
+}
+
+#[test]
+fn where_tmpdir_cannot_be_written_another_folder_is_taken() {
+    let server = Server::of(VERY_MANY);
+    let connector = Connector::configured(server.config());
+    connector.write("a-file", "");
+    let a_file = connector.folder().join("a-file");
+    let connector = connector.with_environment("TMPDIR", a_file.to_str().unwrap());
+    let mut child = connector.start_read();
+    server.received.recv_timeout(LONGEST_RUN).unwrap();
+    eventually("the reply is spilled", || !spools(&child).is_empty());
+    let spools = spools(&child);
+    assert!(spools.len() == 1 && !spools[0].starts_with(connector.folder()), "{spools:?}");
+    let stdout = collect(child.stdout.take());
+    assert_eq!(wait(&mut child).code(), Some(0));
+    let stdout = stdout.join().unwrap();
+    assert_eq!(ids(&stdout).len() as u64, VERY_MANY);
+    assert!(!String::from_utf8(stdout).unwrap().contains("WARN"));
+}
+
+#[test]
+fn a_configuration_may_come_on_standard_input() {
+    let simulator = simulator(10);
+    let connector = Connector::of(&simulator);
+    connector.write("catalog.json", catalog("customers", "full_refresh", Value::Null).to_string());
+    let config = json!({
+        "authentication_token": simulator.token(),
+        "base_url": simulator.base_url(),
+    });
+    let config = config.to_string();
+    let checked = finish(connector.command(&["check", "--config", "-"]), config.as_bytes());
+    assert_eq!(checked.connection_statuses(), [json!({"status": "SUCCEEDED"})]);
+    let arguments = ["read", "--config", "-", "--catalog", "catalog.json"];
+    let read = finish(connector.command(&arguments), config.as_bytes()).succeeded();
+    assert_eq!(read.records().len(), 10);
+    let wrong = finish(connector.command(&["check", "--config", "-"]), b"[]");
+    let message = wrong.connection_statuses()[0]["message"].to_string();
+    assert!(message.contains("standard input"), "{message}");
+}
+
+#[test]
+fn a_command_line_that_is_not_understood_exits_2_with_nothing_on_stdout() {
+    let connector = Connector::configured(json!({}));
+    for arguments in [
+        &["--colour"][..],
+        &["read", "--config", "config.json", "--cursor", "x"],
+        &["read", "--config", "config.json"],
+        &["check"],
+        &["write"],
+        &["generate", "completions", "tcsh-of-old"],
+        &["spec", "extra"],
+        &[],
+    ] {
+        let answer = finish(connector.command(arguments), b"");
+        assert_eq!((answer.code, answer.text()), (Some(2), ""), "{arguments:?}");
+        assert!(answer.stderr.contains("--help"), "{arguments:?}: {}", answer.stderr);
+    }
+}
+
+#[test]
+fn help_and_version_are_answers_on_stdout() {
+    let connector = Connector::configured(json!({}));
+    let version = finish(connector.command(&["--version"]), b"");
+    assert_eq!(version.text(), concat!("kometsales ", env!("CARGO_PKG_VERSION"), "\n"));
+    for arguments in [&["--help"][..], &["read", "--help"], &["help", "simulate"]] {
+        let help = finish(connector.command(arguments), b"");
+        assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""), "{arguments:?}");
+        assert!(help.text().contains("Usage"), "{arguments:?}");
+    }
+}
+
+/// The levels of the log messages of a read in which there is something to warn of.
+fn levels(connector: &Connector, arguments: &[&str]) -> Vec<&'static str> {
+    connector.write("catalog.json", catalog("customers", "full_refresh", Value::Null).to_string());
+    let read = ["read", "--config", "config.json", "--catalog", "catalog.json"];
+    let answer = connector.run(&[arguments, &read].concat()).succeeded();
+    let levels = ["DEBUG", "INFO", "WARN"];
+    levels.into_iter().filter(|level| !answer.logs(level).is_empty()).collect()
+}
+
+#[test]
+fn the_environment_says_how_much_is_logged() {
+    let simulator = simulator(10);
+    for (level, expected) in [
+        ("", &["INFO", "WARN"][..]),
+        ("info", &["INFO", "WARN"]),
+        ("WARN", &["WARN"]),
+        ("warning", &["WARN"]),
+        ("error", &[]),
+        ("Fatal", &[]),
+    ] {
+        let connector = Connector::of(&simulator).with("x", 1).with_environment("LOG_LEVEL", level);
+        assert_eq!(levels(&connector, &[]), expected, "{level}");
+    }
+}
+
+#[test]
+fn debug_logs_more_whether_it_is_a_flag_or_a_level() {
+    let simulator = simulator(10);
+    let connector = Connector::of(&simulator).with("x", 1);
+    assert_eq!(levels(&connector, &["--debug"]), ["DEBUG", "INFO", "WARN"]);
+    let connector = connector.with_environment("LOG_LEVEL", "debug");
+    assert_eq!(levels(&connector, &[]), ["DEBUG", "INFO", "WARN"]);
+}
+
+#[test]
+fn loopback_is_asked_without_the_proxy() {
+    let simulator = simulator(10);
+    let mut connector = Connector::of(&simulator);
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+        connector = connector.with_environment(name, NOBODY);
+    }
+    connector.read("full_refresh").succeeded();
+    let named = simulator.base_url().replace("127.0.0.1", "localhost");
+    connector.with("base_url", named).read("full_refresh").succeeded();
+    assert_eq!(simulator.requests().len(), 2);
+}
+
+#[test]
+fn the_program_leaves_nothing_in_its_folder() {
+    let simulator = simulator(10);
+    let connector = Connector::of(&simulator);
+    connector.read("full_refresh").succeeded();
+    connector.check();
+    let mut names: Vec<String> = fs::read_dir(connector.folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["catalog.json", "config.json", "tmp"]);
+    assert!(File::open(connector.scratch()).is_ok());
+    assert_eq!(fs::read_dir(connector.scratch()).unwrap().count(), 0);
+}

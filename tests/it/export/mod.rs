@@ -1,0 +1,6 @@
+//! `export`: files, streams and tables, on this machine and in object stores.
+
+mod interrupts;
+mod model;
+mod places;
+mod stores;

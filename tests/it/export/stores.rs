@@ -1,0 +1,318 @@
+//! `export` against object stores that misbehave: answers that are lost, conflicts in which nothing was
+//! written, conditions that are ignored, other writers who are faster.
+
+use crate::support::answer::Answer;
+use crate::support::lake::Lake;
+use crate::support::replies::list;
+use crate::support::store::{Options, Rule, Store};
+use crate::support::{Connector, at_once, simulator};
+use kometsales::simulator::Simulator;
+use serde_json::{Value, json};
+
+const BUCKET: &str = "bucket";
+
+/// The commit of a version, as stores are asked for it.
+fn commit(version: usize) -> String {
+    format!("_delta_log/{version:020}.json")
+}
+
+/// A store's dialect: the scheme of its URLs, and what its client reads from the environment.
+#[derive(Debug, Clone, Copy)]
+enum Dialect {
+    S3,
+    Gcs,
+}
+
+const DIALECTS: [Dialect; 2] = [Dialect::S3, Dialect::Gcs];
+
+impl Dialect {
+    fn url(self, path: &str) -> String {
+        match self {
+            Dialect::S3 => format!("s3://{BUCKET}/{path}"),
+            Dialect::Gcs => format!("gs://{BUCKET}/{path}"),
+        }
+    }
+
+    fn connector(self, store: &Store, simulator: &Simulator) -> Connector {
+        let environment = match self {
+            Dialect::S3 => store.s3_environment(),
+            Dialect::Gcs => store.gcs_environment(),
+        };
+        let connector = Connector::of(simulator).with("retry_window_seconds", 4);
+        environment
+            .iter()
+            .fold(connector, |connector, (name, value)| connector.with_environment(name, value))
+    }
+}
+
+fn export(connector: &Connector, to: &str, more: &[&str]) -> Answer {
+    let arguments = ["export", "--config", "config.json", "--json", "--to", to];
+    connector.run(&[&arguments[..], more].concat())
+}
+
+#[track_caller]
+fn done(answer: &Answer) -> Value {
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    serde_json::from_str(answer.text()).unwrap()
+}
+
+fn lake(store: &Store) -> Lake {
+    Lake::in_store(store, BUCKET, "p/customers")
+}
+
+#[test]
+fn a_table_in_a_bucket_is_made_and_kept_current() {
+    for dialect in DIALECTS {
+        let (store, simulator) = (Store::start(Options::default()), simulator(40));
+        let connector = dialect.connector(&store, &simulator);
+        let first = done(&export(&connector, &dialect.url("p"), &[]));
+        assert_eq!(first["to"], dialect.url("p/customers"));
+        simulator.change(3);
+        let second = done(&export(&connector, &dialect.url("p"), &[]));
+        assert_eq!((&second["version"], &second["rows"]), (&json!(1), &json!(3)), "{dialect:?}");
+        assert_eq!(lake(&store).rows().len(), 40);
+        assert_eq!(lake(&store).left_over(), [] as [&str; 0], "{dialect:?}");
+        let shown = connector.run(&["show", &dialect.url("p"), "--json"]);
+        assert_eq!(done(&shown)["rows"], 40, "{dialect:?}");
+    }
+}
+
+#[test]
+fn a_file_in_a_bucket_is_replaced_whole() {
+    for dialect in DIALECTS {
+        let (store, simulator) = (Store::start(Options::default()), simulator(40));
+        let connector = dialect.connector(&store, &simulator);
+        for _ in 0..2 {
+            let summary = done(&export(&connector, &dialect.url("x.parquet"), &[]));
+            assert_eq!(summary["rows"], 40, "{dialect:?}");
+            assert_eq!(store.keys(BUCKET), ["x.parquet"], "{dialect:?}");
+        }
+    }
+}
+
+#[test]
+fn a_commit_whose_answer_is_lost_or_doubtful_is_committed_once() {
+    type Fault = fn(Rule) -> Rule;
+    let faults: [(&str, Fault); 9] = [
+        ("500 after it landed", |rule| rule.answers(500).after_applying()),
+        ("503 before it landed", |rule| rule.answers(503)),
+        ("closed after it landed", |rule| rule.closes().after_applying()),
+        ("closed before it landed", |rule| rule.closes()),
+        ("reset after it landed", |rule| rule.resets().after_applying()),
+        ("reset before it landed", |rule| rule.resets()),
+        ("409 and nothing written", |rule| rule.answers(409)),
+        ("409 twice and nothing written", |rule| rule.answers(409).times(2)),
+        ("409 after it landed", |rule| rule.answers(409).after_applying()),
+    ];
+    let table: Vec<_> = DIALECTS
+        .iter()
+        .flat_map(|dialect| faults.iter().map(move |(name, fault)| (*dialect, *name, *fault)))
+        .collect();
+    at_once(&table, |(dialect, name, fault)| {
+        let (store, simulator) = (Store::start(Options::default()), simulator(30));
+        let connector = dialect.connector(&store, &simulator);
+        for version in 0..2 {
+            store.script(fault(Rule::on("PUT", "").ending(&commit(version))));
+            let answer = export(&connector, &dialect.url("p"), &[]);
+            assert_eq!(answer.code, Some(0), "{dialect:?}, {name}: {}", answer.stderr);
+            assert_eq!(done(&answer)["version"], version, "{dialect:?}, {name}");
+            simulator.change(2);
+        }
+        assert_eq!((lake(&store).version(), lake(&store).rows().len()), (1, 30));
+        assert_eq!(lake(&store).left_over(), [] as [&str; 0], "{dialect:?}, {name}");
+    });
+}
+
+#[test]
+fn an_export_that_cannot_commit_says_so_and_the_next_one_goes_on() {
+    for dialect in DIALECTS {
+        let (store, simulator) = (Store::start(Options::default()), simulator(30));
+        let connector = dialect.connector(&store, &simulator).with("retry_window_seconds", 1);
+        done(&export(&connector, &dialect.url("p"), &[]));
+        simulator.change(3);
+        store.script(Rule::on("PUT", "").ending(&commit(1)).answers(503).times(12));
+        let answer = export(&connector, &dialect.url("p"), &[]);
+        assert_eq!(answer.code, Some(75), "{dialect:?}: {}", answer.stderr);
+        assert_eq!(lake(&store).version(), 0);
+        // Nobody knows whether the commit will yet land, so what it names stays.
+        let connector = dialect.connector(&store, &simulator);
+        for _ in 0..20 {
+            if export(&connector, &dialect.url("p"), &[]).code == Some(0) {
+                break;
+            }
+        }
+        assert_eq!((lake(&store).version(), lake(&store).rows().len()), (1, 30));
+    }
+}
+
+#[test]
+fn a_faster_writers_commit_is_loaded_and_the_rows_are_applied_to_it() {
+    for (dialect, mode) in
+        [(Dialect::S3, "merge"), (Dialect::Gcs, "merge"), (Dialect::S3, "append")]
+    {
+        let (store, simulator) = (Store::start(Options::default()), simulator(30));
+        let connector = dialect.connector(&store, &simulator);
+        let mode = ["--mode", mode];
+        done(&export(&connector, &dialect.url("p"), &mode));
+        simulator.change(2);
+        let (url, base_url, token) =
+            (dialect.url("p"), simulator.base_url().to_owned(), simulator.token().to_owned());
+        // While the slow one commits, a fast one reads, commits, and edits come after it.
+        let fast = move |store: &Store| {
+            let environment = match dialect {
+                Dialect::S3 => store.s3_environment(),
+                Dialect::Gcs => store.gcs_environment(),
+            };
+            let config = json!({"authentication_token": token, "base_url": base_url, "retry_window_seconds": 4});
+            let fast =
+                environment.iter().fold(Connector::configured(config), |fast, (name, value)| {
+                    fast.with_environment(name, value)
+                });
+            done(&export(&fast, &url, &mode));
+        };
+        store.script(Rule::on("PUT", "").ending(&commit(1)).before(fast));
+        let slow = done(&export(&connector, &dialect.url("p"), &mode));
+        let after = lake(&store);
+        let rows = if mode[1] == "merge" { 30 } else { 32 };
+        assert_eq!(after.rows().len(), rows, "{dialect:?} {mode:?}");
+        // The fast one read later, so its rows win, and the slow one has nothing to add.
+        assert_eq!((&slow["committed"], after.version()), (&json!(false), 1), "{slow}");
+        assert_eq!(after.left_over(), [] as [&str; 0], "{dialect:?}");
+    }
+}
+
+#[test]
+fn an_overwrite_that_was_read_before_the_winner_is_a_conflict() {
+    let dialect = Dialect::S3;
+    let (store, simulator) = (Store::start(Options::default()), simulator(30));
+    let connector = dialect.connector(&store, &simulator);
+    let over = ["--mode", "overwrite"];
+    done(&export(&connector, &dialect.url("p"), &over));
+    let (base_url, token) = (simulator.base_url().to_owned(), simulator.token().to_owned());
+    let fast = move |store: &Store| {
+        let config = json!({"authentication_token": token, "base_url": base_url});
+        let fast = Connector::configured(config);
+        let fast = store
+            .s3_environment()
+            .iter()
+            .fold(fast, |fast, (name, value)| fast.with_environment(name, value));
+        done(&export(&fast, &dialect.url("p"), &over));
+    };
+    store.script(Rule::on("PUT", "").ending(&commit(1)).before(fast));
+    let slow = export(&connector, &dialect.url("p"), &over);
+    assert_eq!(slow.code, Some(75), "{}", slow.stderr);
+    assert!(slow.stderr.contains("run again"), "{}", slow.stderr);
+    assert_eq!((lake(&store).version(), lake(&store).rows().len()), (1, 30));
+    assert_eq!(lake(&store).left_over(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_bounded_read_does_not_survive_an_overwrite_under_other_settings() {
+    let dialect = Dialect::S3;
+    let (store, simulator) = (Store::start(Options::default()), simulator(30));
+    let connector = dialect.connector(&store, &simulator);
+    done(&export(&connector, &dialect.url("p"), &[]));
+    simulator.change(2);
+    let (base_url, token) = (simulator.base_url().to_owned(), simulator.token().to_owned());
+    let fast = move |store: &Store| {
+        let config =
+            json!({"authentication_token": token, "base_url": base_url, "include_inactive": false});
+        let fast = store
+            .s3_environment()
+            .iter()
+            .fold(Connector::configured(config), |fast, (name, value)| {
+                fast.with_environment(name, value)
+            });
+        done(&export(&fast, &dialect.url("p"), &["--mode", "overwrite"]));
+    };
+    store.script(Rule::on("PUT", "").ending(&commit(1)).before(fast));
+    let slow = export(&connector, &dialect.url("p"), &[]);
+    assert_eq!(slow.code, Some(75), "{}", slow.stderr);
+    // The next one sees the other scope, and reads everything.
+    let next = done(&export(&connector, &dialect.url("p"), &[]));
+    assert_eq!(next["received"], 30, "{next}");
+    assert_eq!(lake(&store).rows().len(), 30);
+}
+
+#[test]
+fn a_store_that_ignores_conditions_is_refused_before_the_api_is_asked_unless_there_is_one_writer() {
+    for dialect in DIALECTS {
+        let options = Options { ignores_conditions: true, ..Options::default() };
+        let (store, simulator) = (Store::start(options), simulator(10));
+        let connector = dialect.connector(&store, &simulator);
+        for more in [&[][..], &["--check"]] {
+            let answer = export(&connector, &dialect.url("p"), more);
+            assert_eq!(answer.code, Some(78), "{dialect:?}: {}", answer.stderr);
+            assert!(answer.stderr.contains("--single-writer"), "{}", answer.stderr);
+        }
+        assert_eq!((simulator.requests().len(), store.keys(BUCKET).len()), (0, 0), "{dialect:?}");
+        for version in 0..2 {
+            let summary = done(&export(&connector, &dialect.url("p"), &["--single-writer"]));
+            assert_eq!(summary["version"], version, "{dialect:?}");
+            simulator.change(1);
+        }
+        assert_eq!(lake(&store).rows().len(), 10);
+        // One file needs no condition.
+        done(&export(&connector, &dialect.url("x.parquet"), &[]));
+    }
+}
+
+#[test]
+fn a_place_that_may_not_be_written_or_is_not_there_is_told_before_the_api_is_asked() {
+    for dialect in DIALECTS {
+        for (status, code) in [(403, 78), (404, 78), (401, 78), (503, 75)] {
+            let (store, simulator) = (Store::start(Options::default()), simulator(10));
+            let connector = dialect.connector(&store, &simulator).with("retry_window_seconds", 1);
+            store.script(Rule::on("*", "").answers(status).always());
+            let answer = export(&connector, &dialect.url("p"), &[]);
+            assert_eq!(answer.code, Some(code), "{dialect:?} {status}: {}", answer.stderr);
+            assert!(answer.stderr.contains(&dialect.url("p")), "{}", answer.stderr);
+            assert_eq!(simulator.requests().len(), 0, "{dialect:?} {status}");
+        }
+    }
+}
+
+#[test]
+fn an_upload_that_fails_leaves_nothing_behind() {
+    for dialect in DIALECTS {
+        for path in ["p", "x.parquet"] {
+            let (store, simulator) = (Store::start(Options::default()), simulator(10));
+            let connector = dialect.connector(&store, &simulator).with("retry_window_seconds", 1);
+            store.script(Rule::on("PUT", ".parquet").answers(403).always());
+            let answer = export(&connector, &dialect.url(path), &[]);
+            assert_eq!(answer.code, Some(78), "{dialect:?}: {}", answer.stderr);
+            assert_eq!(store.keys(BUCKET), [] as [&str; 0], "{dialect:?}");
+            assert_eq!(store.pending_uploads(), [] as [&str; 0], "{dialect:?}");
+        }
+    }
+}
+
+#[test]
+fn rejected_records_are_there_before_the_commit() {
+    let dialect = Dialect::S3;
+    let (store, simulator) = (Store::start(Options::default()), simulator(0));
+    simulator.reply_next(list(&[r#"{"id":"1"}"#, "null"]));
+    let connector = dialect.connector(&store, &simulator);
+    let summary = done(&export(&connector, &dialect.url("p"), &[]));
+    let rejects = summary["rejects_to"].as_str().unwrap().strip_prefix("s3://bucket/").unwrap();
+    assert_eq!(rejects, format!("p/customers_rejects/{}.jsonl", summary["run"].as_str().unwrap()));
+    let puts: Vec<String> =
+        store.requests().into_iter().filter(|request| request.starts_with("PUT")).collect();
+    let place = |part: &str| puts.iter().position(|request| request.contains(part)).unwrap();
+    assert!(place(rejects) < place(&commit(0)), "{puts:?}");
+}
+
+#[test]
+fn listings_in_small_pages_lose_nothing() {
+    for dialect in DIALECTS {
+        let options = Options { page_size: Some(2), ..Options::default() };
+        let (store, simulator) = (Store::start(options), simulator(20));
+        let connector = dialect.connector(&store, &simulator);
+        for version in 0..13 {
+            let summary = done(&export(&connector, &dialect.url("p"), &[]));
+            assert_eq!(summary["version"], version, "{dialect:?}");
+            simulator.change(1);
+        }
+        assert_eq!(lake(&store).rows().len(), 20, "{dialect:?}");
+    }
+}

@@ -1,0 +1,169 @@
+//! What holds of any input, however broken: checked by the fuzz targets on what a fuzzer makes up, and
+//! by the properties beside it on what is at random. `fuzz/Cargo.toml` takes this file as its library.
+
+use std::io::{BufRead, BufReader};
+
+use kometsales::airbyte::state::Given;
+use kometsales::config::Config;
+use kometsales::error::{Error, Result};
+use kometsales::log::{Level, Log};
+use kometsales::model::arrow::Selection;
+use kometsales::model::{Timestamp, Zone};
+use kometsales::output::rows::Rows;
+use kometsales::plan::{Mode, Plan, Request};
+use kometsales::receipt::Receipt;
+use kometsales::source::{Scratch, prove};
+use kometsales::state::State;
+use kometsales::streams::customers::CUSTOMERS;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+/// A log that nobody reads.
+pub struct Silent;
+
+impl Log for Silent {
+    fn log(&self, _: Level, _: &str) {}
+}
+
+/// What a reply was proved to hold.
+#[derive(Debug)]
+pub struct Proved {
+    /// Its rows as lines of JSON.
+    pub lines: Vec<String>,
+    /// For each row which of its values became null.
+    pub nulled: Vec<u64>,
+    /// Where the rejected records stood, and why.
+    pub rejects: Vec<(String, String)>,
+    /// Its numbers.
+    pub receipt: Receipt,
+    /// The state behind it.
+    pub state: State,
+}
+
+/// What a reply is read for.
+pub struct Reading {
+    /// What the user set.
+    pub config: Config,
+    /// What is kept.
+    pub plan: Plan,
+    /// Where it may spill to.
+    pub scratch: Scratch,
+    /// When the server sent the reply.
+    pub now: Timestamp,
+}
+
+impl Reading {
+    /// A full read with these members of the configuration, by 1 January 2025.
+    pub fn new(settings: &str, selection: Selection) -> Self {
+        let comma = if settings.is_empty() { "" } else { ", " };
+        let config = format!(r#"{{"authentication_token": "abc"{comma}{settings}}}"#);
+        let (config, _) = Config::parse(config.as_bytes(), "the test").unwrap();
+        let request =
+            Request { stream: &CUSTOMERS, selection, mode: Mode::FullRefresh, state: None };
+        let plan = Plan::new(&config, request);
+        let now = Zone::UTC.parse("2025-01-01T00:00:00").unwrap();
+        Self { config, plan, scratch: Scratch::new(Vec::new()), now }
+    }
+
+    /// Everything.
+    pub fn everything() -> Self {
+        Self::new("", Selection::all(&CUSTOMERS))
+    }
+
+    /// Proves a reply and takes everything out of it.
+    pub fn prove(&self, body: impl BufRead) -> Result<Proved> {
+        let Self { config, plan, scratch, now } = self;
+        let mut accepted = prove(body, plan, config, *now, scratch, &Silent)?;
+        let mut rejects = Vec::new();
+        accepted.first_rejects(u64::MAX, |reject| rejects.push((reject.path, reject.reason)))?;
+        let (mut lines, mut nulled) = (Vec::new(), Vec::new());
+        while let Some(batch) = accepted.batches.next_batch()? {
+            let rows = Rows::of(&batch)?;
+            for row in 0..batch.num_rows() {
+                let mut line = Vec::new();
+                rows.write(row, &mut line);
+                lines.push(String::from_utf8(line).unwrap());
+                nulled.push(rows.nulled(row));
+            }
+        }
+        let state = accepted.batches.finish()?.state().clone();
+        Ok(Proved { lines, nulled, rejects, receipt: accepted.receipt, state })
+    }
+}
+
+/// Checks bytes as a reply, and as the elements of a reply's list.
+pub fn reply(bytes: &[u8]) {
+    one_reply(bytes);
+    one_reply(&[b"{\"status\":1,\"customers\":[", bytes, b"]}"].concat());
+}
+
+fn one_reply(bytes: &[u8]) {
+    let reading = Reading::everything();
+    let proved = reading.prove(bytes);
+    let json = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    match &proved {
+        Ok(proved) => {
+            assert!(std::str::from_utf8(json).is_ok(), "it is not UTF-8");
+            assert!(serde_json::from_slice::<IgnoredAny>(json).is_ok(), "it is not JSON");
+            assert_eq!(proved.receipt.bytes, bytes.len() as u64);
+            assert_eq!(proved.receipt.rows, proved.lines.len() as u64);
+            assert_eq!(proved.receipt.rejected, proved.rejects.len() as u64);
+            for line in &proved.lines {
+                assert!(!line.contains('\n'), "{line}");
+                // What it means to a reader that minds half characters and numbers beyond a float.
+                assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    if let Some(elements) = elements(json) {
+        let receipt = &proved.as_ref().expect("it is a good reply").receipt;
+        assert_eq!(receipt.rows + receipt.rejected + receipt.left_out, elements);
+    }
+    // However the bytes arrive, they mean the same.
+    match (proved, reading.prove(BufReader::with_capacity(3, bytes))) {
+        (Ok(one), Ok(two)) => {
+            assert_eq!((one.lines, one.rejects), (two.lines, two.rejects));
+            assert_eq!((one.nulled, one.state), (two.nulled, two.state));
+        }
+        (Err(one), Err(two)) => assert_eq!(shown(&one), shown(&two)),
+        (one, two) => panic!("{one:?}, in pieces {two:?}"),
+    }
+}
+
+fn shown(error: &Error) -> String {
+    format!("{:?}: {error}", error.kind())
+}
+
+/// How many records a reply has that has to be accepted.
+fn elements(json: &[u8]) -> Option<u64> {
+    let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(json) else { return None };
+    let status = members.get("status")?;
+    if status != 1 && status != "1" && status != true {
+        return None;
+    }
+    match members.get("customers") {
+        None | Some(Value::Null) => Some(0),
+        Some(Value::Array(elements)) => Some(elements.len() as u64),
+        // An empty object, or empty text, is what some languages write for an empty list.
+        Some(Value::Object(record)) => Some(u64::from(!record.is_empty())),
+        Some(Value::String(text)) if text.is_empty() => Some(0),
+        Some(_) => None,
+    }
+}
+
+/// Checks bytes as a state that a host gives back: it is refused, or what was understood of it is
+/// understood again when it is written.
+pub fn state(bytes: &[u8]) {
+    for zone in [Zone::UTC, Zone::named("America/New_York").unwrap()] {
+        let Ok(given) = Given::parse(bytes, "the test") else { continue };
+        let Ok(Some(state)) = given.of(&CUSTOMERS, zone) else { continue };
+        let json = state.to_json(&CUSTOMERS);
+        assert_eq!(State::from_json(&json, &CUSTOMERS, zone).unwrap(), Some(state.clone()));
+        let message = format!(
+            r#"[{{"type":"STREAM","stream":{{"stream_descriptor":{{"name":"customers"}},"stream_state":{json}}}}}]"#
+        );
+        let again = Given::parse(message.as_bytes(), "the test").unwrap();
+        assert_eq!(again.of(&CUSTOMERS, Zone::UTC).unwrap(), Some(state));
+    }
+}
