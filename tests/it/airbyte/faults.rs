@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::answer::{Answer, Failure};
-use crate::support::replies::{list, said};
-use crate::support::{Connector, NOBODY, at_once, faulty, simulator};
 use kometsales::simulator::{Delivery, FAULTS, Reply, Simulator};
 
 use Failure::{Auth, Config, Data, Transient};
+
+use crate::support::answer::{Answer, Failure};
+use crate::support::replies::{list, said};
+use crate::support::{Connector, NOBODY, at_once, faulty, simulator};
 
 /// Faults that fail a read of 1,000 customers.
 const FAILING: &[(&str, Failure)] = &[

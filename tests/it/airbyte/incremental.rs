@@ -1,11 +1,12 @@
 //! What an incremental read asks for, which rows it keeps, and where its cursor goes.
 
-use crate::support::answer::Answer;
-use crate::support::replies::{list, said, updated};
-use crate::support::{Connector, simulator, state_of};
 use chrono::{TimeDelta, Utc};
 use kometsales::simulator::{Reply, Simulator};
 use serde_json::{Value, json};
+
+use crate::support::answer::Answer;
+use crate::support::replies::{list, said, updated};
+use crate::support::{Connector, simulator, state_of};
 
 /// A cursor without a scope, as a person may write it.
 fn cursor(updated_on: &str) -> Value {

@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use kometsales::simulator::Simulator;
+use serde_json::{Value, json};
+
 use crate::support::answer::Answer;
 use crate::support::answer::Failure::Config;
 use crate::support::{Connector, catalog, finish, simulator, state_of};
-use kometsales::simulator::Simulator;
-use serde_json::{Value, json};
 
 const TOKEN: &str = "s3cr3t-token";
 

@@ -1,10 +1,11 @@
 //! Records that cannot be: how many are passed over, and how a read fails with more of them.
 
+use kometsales::simulator::Reply;
+use serde_json::{Value, json};
+
 use crate::support::answer::Failure::Data;
 use crate::support::replies::list;
 use crate::support::{Connector, simulator};
-use kometsales::simulator::Reply;
-use serde_json::{Value, json};
 
 /// What no record can be: without a usable id, or no object.
 const REJECTED: [(&str, &str); 8] = [

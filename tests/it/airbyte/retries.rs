@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use kometsales::simulator::{Fault, Reply, Simulator};
+
 use crate::support::answer::Failure::{Config, Transient};
 use crate::support::{Connector, at_once, faulty, simulator};
-use kometsales::simulator::{Fault, Reply, Simulator};
 
 const CUSTOMERS: u64 = 1000;
 

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use kometsales::simulator::{Delivery, Fault, Simulator};
+use serde_json::{Value, json};
+
 use crate::support::answer::Failure::{Auth, Data, Transient};
 use crate::support::replies::{list, updated};
 use crate::support::{Connector, catalog, simulator, state_of};
-use kometsales::simulator::{Delivery, Fault, Simulator};
-use serde_json::{Value, json};
 
 const CUSTOMERS: u64 = 300;
 

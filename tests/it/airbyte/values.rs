@@ -1,12 +1,13 @@
 //! From the API's JSON to records: every form in which a value may come, and what is said of one that
 //! cannot be.
 
+use kometsales::simulator::Reply;
+use serde_json::{Value, json};
+
 use crate::support::answer::Answer;
 use crate::support::answer::Failure::Data;
 use crate::support::replies::list;
 use crate::support::{Connector, catalog, simulator};
-use kometsales::simulator::Reply;
-use serde_json::{Value, json};
 
 /// Reads a made-up reply, whole.
 fn read(reply: Reply) -> Answer {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::support::Connector;
 use crate::support::answer::Answer;
-use serde_json::json;
 
 /// Every verb that a person can type.
 const VERBS: [&str; 7] = ["spec", "check", "discover", "read", "demo", "simulate", "generate"];

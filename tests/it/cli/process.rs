@@ -7,14 +7,15 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use kometsales::simulator::{Delivery, Reply};
+use serde_json::{Value, json};
+
 use crate::support::answer::Failure;
 use crate::support::replies::SAMPLE;
 use crate::support::server::Server;
 use crate::support::{
     Connector, LONGEST_RUN, NOBODY, catalog, collect, eventually, finish, simulator, wait,
 };
-use kometsales::simulator::{Delivery, Reply};
-use serde_json::{Value, json};
 
 /// More customers than a spool keeps in memory.
 const VERY_MANY: u64 = 200_000;

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use crate::support::answer::Answer;
-use crate::support::secrets::{assert_absent, assert_absent_in_folder, base64, forms};
-use crate::support::{Connector, NOBODY, at_once, catalog, eventually, wait};
 use kometsales::simulator::{
     DEMO_TOKEN, Delivery, FAULTS, Fault, FaultForm, Options, Reply, Simulator,
 };
 use serde_json::{Value, json};
+
+use crate::support::answer::Answer;
+use crate::support::secrets::{assert_absent, assert_absent_in_folder, base64, forms};
+use crate::support::{Connector, NOBODY, at_once, catalog, eventually, wait};
 
 /// What Komet issues looks like this.
 const PLAIN: &str = "7fB29cE4d1A84f6C";

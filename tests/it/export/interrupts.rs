@@ -4,13 +4,14 @@
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
+use kometsales::simulator::Simulator;
+use serde_json::json;
+
 use crate::support::answer::Answer;
 use crate::support::lake::Lake;
 use crate::support::replies::list;
 use crate::support::store::{Options, Rule, Store};
 use crate::support::{Connector, LONGEST_RUN, collect, eventually, faulty, simulator, wait};
-use kometsales::simulator::Simulator;
-use serde_json::json;
 
 const BUCKET: &str = "bucket";
 const SIGNALS: [(&str, i32); 2] = [("INT", 2), ("TERM", 15)];

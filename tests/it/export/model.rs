@@ -5,7 +5,6 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::lake::Lake;
 use kometsales::config::Config;
 use kometsales::error::{Error, Kind};
 use kometsales::export::file::ParquetFile;
@@ -27,6 +26,8 @@ use kometsales::sync::emit;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use crate::support::lake::Lake;
 
 struct Silent;
 

@@ -2,13 +2,14 @@
 
 use std::fs;
 
+use kometsales::simulator::{Reply, Simulator};
+use serde_json::{Value, json};
+
 use crate::support::answer::Answer;
 use crate::support::lake::{Lake, as_records, parquet_rows, stream_rows};
 use crate::support::replies::{list, said, updated};
 use crate::support::secrets;
 use crate::support::{Connector, simulator};
-use kometsales::simulator::{Reply, Simulator};
-use serde_json::{Value, json};
 
 /// A place that rows can go to, as `--to` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

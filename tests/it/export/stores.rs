@@ -1,13 +1,14 @@
 //! `export` against object stores that misbehave: answers that are lost, conflicts in which nothing was
 //! written, conditions that are ignored, other writers who are faster.
 
+use kometsales::simulator::Simulator;
+use serde_json::{Value, json};
+
 use crate::support::answer::Answer;
 use crate::support::lake::Lake;
 use crate::support::replies::list;
 use crate::support::store::{Options, Rule, Store};
 use crate::support::{Connector, at_once, simulator};
-use kometsales::simulator::Simulator;
-use serde_json::{Value, json};
 
 const BUCKET: &str = "bucket";
 
