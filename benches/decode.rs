@@ -7,20 +7,22 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark that cannot go on is one that failed")]
 
 use std::hint::black_box;
-use std::io;
+use std::io::{self, Read};
 
 use arrow_array::RecordBatch;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kometsales::airbyte::sink::Console;
 use kometsales::config::Config;
+use kometsales::error::{Error, Result};
 use kometsales::log::{Level, Log};
 use kometsales::model::Zone;
 use kometsales::model::arrow::Selection;
 use kometsales::output::rows::Rows;
 use kometsales::plan::{Mode, Plan, Request};
 use kometsales::receipt::Receipt;
-use kometsales::sink::{Sink, Writer};
+use kometsales::sink::{Reply, Sink};
 use kometsales::source::{Scratch, prove};
+use kometsales::state::Checkpoint;
 use kometsales::streams::customers::CUSTOMERS;
 
 const CUSTOMERS_IN_REPLY: u64 = 100_000;
@@ -109,15 +111,40 @@ fn from_batches_to_lines(criterion: &mut Criterion) {
     let console = Console::new(io::sink(), Level::Error);
     group.bench_function("Airbyte records", |bencher| {
         bencher.iter(|| {
-            let mut sink = &console;
-            let mut writer = sink.open(&reading.plan).unwrap();
-            writer.begin(&receipt).unwrap();
-            for batch in &batches {
-                writer.write(black_box(batch)).unwrap();
-            }
+            let mut reply = AtHand { receipt: &receipt, batches: batches.iter() };
+            let taken = (&mut &console).take(&reading.plan, &mut reply);
+            assert!(taken.is_err(), "only the source can prove that all rows were handed out");
         });
     });
     group.finish();
+}
+
+/// Batches that are in memory, in the place of a proved reply.
+struct AtHand<'a> {
+    receipt: &'a Receipt,
+    batches: std::slice::Iter<'a, RecordBatch>,
+}
+
+impl Reply for AtHand<'_> {
+    fn receipt(&self) -> &Receipt {
+        self.receipt
+    }
+
+    fn rejects(&mut self) -> Result<Box<dyn Read + '_>> {
+        Ok(Box::new(io::empty()))
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(black_box(self.batches.next()).cloned())
+    }
+
+    fn finish(&mut self) -> Result<Checkpoint> {
+        Err(Error::system("A benchmark saves no state."))
+    }
+
+    fn rewind(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 fn write_rows(batches: &[RecordBatch], lines: &mut Vec<u8>) {

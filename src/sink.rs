@@ -1,4 +1,15 @@
-//! Where rows go. A sink knows nothing of where they come from.
+//! The contract of everything that takes rows, and nothing else. A sink knows nothing of where rows come from.
+//!
+//! A sink pulls: [`take`](Sink::take) is one function that reads downwards, in its simplest form
+//!
+//! ```ignore
+//! fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
+//!     while let Some(batch) = reply.next_batch()? {
+//!         self.write(&batch)?;
+//!     }
+//!     self.save(reply.finish()?)
+//! }
+//! ```
 
 use std::io::Read;
 
@@ -10,72 +21,58 @@ use crate::receipt::Receipt;
 use crate::state::Checkpoint;
 
 /// A place that takes the rows of streams, one stream after the other.
-///
-/// [`open`](Sink::open) comes before the request is sent. The writer then gets
-/// [`begin`](Writer::begin) once, when the reply is proved; [`reject`](Writer::reject) if records of it
-/// were rejected; [`write`](Writer::write) for each batch; and [`commit`](Writer::commit) last, which may
-/// ask for all batches [once more](Outcome::Again). A writer that fails, or that is not committed, leaves
-/// no state: the sink gets [`fail`](Sink::fail) in place of what would have followed.
 pub trait Sink {
-    /// What takes the rows of one stream.
-    type Writer<'s>: Writer
-    where
-        Self: 's;
-
-    /// The read of a stream begins.
+    /// The read of a stream begins; the request is sent afterwards.
     ///
     /// # Errors
     /// `System` or `Config`: the place cannot be written.
-    fn open(&mut self, plan: &Plan) -> Result<Self::Writer<'_>>;
-
-    /// The read of a stream failed: what was written of it is removed where that can be done.
-    ///
-    /// # Errors
-    /// `System`: the place cannot be written.
-    fn fail(&mut self, stream: &str, error: &Error) -> Result<()>;
-}
-
-/// Takes the rows of one stream: see [`Sink`].
-pub trait Writer {
-    /// Whether rows can be seen as they are written. If not, nothing is written of a reply that has too
-    /// many rejected records; otherwise the good ones are, and the failure follows them.
-    const SHOWS_ROWS_AT_ONCE: bool;
-
-    /// The reply is proved, and so many rows follow.
-    ///
-    /// # Errors
-    /// `System` or `Config`: the place cannot be written.
-    fn begin(&mut self, receipt: &Receipt) -> Result<()>;
-
-    /// Takes the records that were rejected, one line of JSON each: `{"path": …, "reason": …, "record": …}`.
-    /// Where rows go to stdout the log has told of them, and there is no place for more.
-    ///
-    /// # Errors
-    /// `System`, `Config` or `Transient`: the place cannot be written.
-    fn reject(&mut self, _lines: &mut dyn Read) -> Result<()> {
+    fn begin(&mut self, _plan: &Plan) -> Result<()> {
         Ok(())
     }
 
-    /// Takes a batch of the schema in [`crate::model::arrow::schema`].
+    /// Takes a proved reply. When it returns, rows and state last. A sink that fails saves no state, and
+    /// removes what it wrote where that can be done.
     ///
     /// # Errors
-    /// `System` or `Config`: the place cannot be written.
-    fn write(&mut self, batch: &RecordBatch) -> Result<()>;
+    /// Of every kind: the place cannot be written or must not be, or the reply has too many rejects.
+    fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()>;
 
-    /// Makes the rows last, and the state behind them or with them.
+    /// The read of a stream failed, before [`take`](Self::take) or in it.
     ///
     /// # Errors
-    /// `System`, `Config`, `Data` or `Transient`: the place cannot be written, or must not be. The state
-    /// is not saved then.
-    fn commit(&mut self, checkpoint: Checkpoint) -> Result<Outcome>;
+    /// `System`: the place cannot be written.
+    fn fail(&mut self, _stream: &str, _error: &Error) -> Result<()> {
+        Ok(())
+    }
 }
 
-/// What came of a commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub enum Outcome {
-    /// Rows and state last.
-    Done,
-    /// Nothing is saved yet: the writer has to see all rows once more, from the first.
-    Again,
+/// What a sink may ask of a proved reply.
+pub trait Reply {
+    /// What the reply holds, known before its first row.
+    fn receipt(&self) -> &Receipt;
+
+    /// The rejected records, one line of JSON each: `{"path": …, "reason": …, "record": …}`.
+    ///
+    /// # Errors
+    /// `System`: the temporary file cannot be read.
+    fn rejects(&mut self) -> Result<Box<dyn Read + '_>>;
+
+    /// The next batch, of the schema in [`crate::model::arrow::schema`]; `None` after the last.
+    ///
+    /// # Errors
+    /// `System`: the temporary file cannot be read.
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>>;
+
+    /// The proof that lets a sink save a state: every row was handed out, and not too many records were
+    /// rejected.
+    ///
+    /// # Errors
+    /// `System`: rows are missing. `Data`: too many records were rejected.
+    fn finish(&mut self) -> Result<Checkpoint>;
+
+    /// Goes back to the first batch.
+    ///
+    /// # Errors
+    /// `System`: the temporary file cannot be read.
+    fn rewind(&mut self) -> Result<()>;
 }

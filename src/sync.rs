@@ -1,106 +1,107 @@
 //! One stream from the API to a sink: the whole product in a page.
 
+use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow_array::RecordBatch;
 
 use crate::error::{Error, Result};
 use crate::log::Log;
 use crate::plan::Plan;
 use crate::receipt::{Receipt, Reject};
-use crate::sink::{Outcome, Sink, Writer};
+use crate::sink::{Reply, Sink};
 use crate::source::{Accepted, Source};
+use crate::state::Checkpoint;
 
-/// Rejected records that are told of one by one where all of them are kept.
-const MOST_TOLD: u64 = 10;
+/// Rejected records that the log lists where a sink keeps all of them.
+const MAX_LISTED_REJECTS: u64 = 10;
+
+/// What becomes of records without a valid key.
+#[derive(Debug, Clone, Copy)]
+pub struct RejectLimits {
+    /// At most this many are allowed; more fail the read, after its last good row.
+    allowed: u64,
+    /// At most this many are listed in the log.
+    listed: u64,
+}
+
+impl RejectLimits {
+    /// For a sink that has no place for rejected records: the log lists each one that `max_rejects` allows,
+    /// and without that setting none is allowed.
+    pub fn listed(max_rejects: Option<u64>) -> Self {
+        let allowed = max_rejects.unwrap_or(0);
+        Self { allowed, listed: allowed }
+    }
+
+    /// For a sink that keeps rejected records whole: the log lists the first ten, and without the setting
+    /// any number is allowed.
+    pub fn kept(max_rejects: Option<u64>) -> Self {
+        let allowed = max_rejects.unwrap_or(u64::MAX);
+        Self { allowed, listed: allowed.min(MAX_LISTED_REJECTS) }
+    }
+}
 
 /// Reads a stream into a sink. The reply is received whole and proved before the sink sees a row of it,
 /// and the state follows the last row.
 ///
-/// More than `max_rejects` records without a valid key fail the read: at its end, after every good one,
-/// where rows can be seen at once, and before the first otherwise.
-///
 /// # Errors
-/// Of every kind. The sink has been told, and no state was saved.
-pub fn run<S: Sink>(
+/// Of every kind. The sink has been told of it by [`Sink::fail`], and no state was saved.
+pub fn run(
     source: &Source<'_>,
     plan: &Plan,
-    sink: &mut S,
-    max_rejects: u64,
+    sink: &mut dyn Sink,
+    limits: RejectLimits,
     log: &dyn Log,
 ) -> Result<Receipt> {
-    let attempt = AssertUnwindSafe(|| read(source, plan, sink, max_rejects, log));
+    let attempt = AssertUnwindSafe(|| read(source, plan, sink, limits, log));
     let read = catch_unwind(attempt).unwrap_or_else(|_| {
         Err(Error::system(
-            "The read met a fault of this program: report it, with the place that stderr names.",
+            "The read stopped at a bug in kometsales. Please report it, with the place that stderr names.",
         ))
     });
     if let Err(error) = &read
         && !error.is_quiet()
     {
-        // If the sink cannot be told either, the first failure is the one that says why.
+        // Where the sink cannot take the failure either, the first failure is the one that says why.
         let _ = sink.fail(plan.stream.name, error);
     }
     read
 }
 
-fn read<S: Sink>(
+fn read(
     source: &Source<'_>,
     plan: &Plan,
-    sink: &mut S,
-    max_rejects: u64,
+    sink: &mut dyn Sink,
+    limits: RejectLimits,
     log: &dyn Log,
 ) -> Result<Receipt> {
-    let mut writer = sink.open(plan)?;
+    sink.begin(plan)?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
 
     log.stage("Receiving", None);
     let accepted = source.receive(plan)?;
-    emit(accepted, &mut writer, max_rejects, log)
+    hand_over(accepted, plan, sink, limits, log)
 }
 
-/// Hands a proved reply on: its rows as often as the writer wants to see them, and then its checkpoint.
+/// Lets a sink take a reply that is at hand.
 ///
 /// # Errors
 /// As [`run`].
-pub fn emit<W: Writer>(
+pub fn hand_over(
     mut accepted: Accepted,
-    writer: &mut W,
-    max_rejects: u64,
+    plan: &Plan,
+    sink: &mut dyn Sink,
+    limits: RejectLimits,
     log: &dyn Log,
 ) -> Result<Receipt> {
-    // Rejected records that are kept whole elsewhere need not all be told of.
-    let told = if W::SHOWS_ROWS_AT_ONCE { max_rejects } else { max_rejects.min(MOST_TOLD) };
-    tell(&mut accepted, told, log)?;
-    let mut too_many = too_many_rejects(&mut accepted, max_rejects)?;
-    if !W::SHOWS_ROWS_AT_ONCE
-        && let Some(error) = too_many
-    {
-        return Err(error);
-    }
-
-    writer.begin(&accepted.receipt)?;
-    if accepted.receipt.rejected > 0 {
-        writer.reject(&mut accepted.rejected()?)?;
-    }
-    let Accepted { receipt, mut batches, .. } = accepted;
-    loop {
-        log.stage("Writing", Some(receipt.rows));
-        while let Some(batch) = batches.next_batch()? {
-            writer.write(&batch)?;
-            log.advance(batch.num_rows() as u64);
-        }
-        let checkpoint = batches.finish()?;
-        if let Some(error) = too_many.take() {
-            return Err(error);
-        }
-        match writer.commit(checkpoint)? {
-            Outcome::Done => return Ok(receipt),
-            Outcome::Again => batches.rewind()?,
-        }
-    }
+    report(&mut accepted, limits, log)?;
+    let mut reply = Proved { accepted, limits, log, is_begun: false };
+    sink.take(plan, &mut reply)?;
+    Ok(reply.accepted.receipt)
 }
 
-/// Says what there is to say of a reply before its rows go on their way.
-fn tell(accepted: &mut Accepted, most: u64, log: &dyn Log) -> Result<()> {
+/// Reports what a reply held before its rows go on their way.
+fn report(accepted: &mut Accepted, limits: RejectLimits, log: &dyn Log) -> Result<()> {
     let Receipt { stream, rows, left_out, bytes, elapsed, .. } = &accepted.receipt;
     log.info(&format!(
         "Stream `{}`: received {bytes} bytes within {:.3} s: {rows} rows to emit, {left_out} left out as older than asked for.",
@@ -109,20 +110,59 @@ fn tell(accepted: &mut Accepted, most: u64, log: &dyn Log) -> Result<()> {
     ));
     accepted.receipt.warnings.iter().for_each(|warning| log.warn(warning));
     let name = stream.name;
-    accepted.first_rejects(most, |Reject { path, reason }| {
+    accepted.first_rejects(limits.listed, |Reject { path, reason }| {
         log.warn(&format!("Stream `{name}`: a record is rejected for {path}: {reason}."));
     })
 }
 
-fn too_many_rejects(accepted: &mut Accepted, max_rejects: u64) -> Result<Option<Error>> {
-    let Receipt { stream, rejected, .. } = accepted.receipt;
-    if rejected <= max_rejects {
-        return Ok(None);
+/// A proved reply on its way into a sink: counts its rows for whoever shows progress, and gives no
+/// checkpoint where too many records were rejected.
+struct Proved<'a> {
+    accepted: Accepted,
+    limits: RejectLimits,
+    log: &'a dyn Log,
+    /// Whether a row of this pass was asked for.
+    is_begun: bool,
+}
+
+impl Reply for Proved<'_> {
+    fn receipt(&self) -> &Receipt {
+        &self.accepted.receipt
     }
-    let mut first = String::new();
-    accepted.first_rejects(1, |Reject { path, reason }| first = format!("{path}: {reason}"))?;
-    Ok(Some(Error::data(format!(
-        "Stream `{}`: {rejected} records were rejected, and `max_rejects` allows {max_rejects}. The first is at {first}. Every good record was read, and no state is saved: correct them in Komet Sales, or raise `max_rejects` to pass over them.",
-        stream.name
-    ))))
+
+    fn rejects(&mut self) -> Result<Box<dyn Read + '_>> {
+        Ok(Box::new(self.accepted.rejected()?))
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        if !self.is_begun {
+            self.is_begun = true;
+            self.log.stage("Writing", Some(self.accepted.receipt.rows));
+        }
+        let batch = self.accepted.batches.next_batch()?;
+        if let Some(batch) = &batch {
+            self.log.advance(batch.num_rows() as u64);
+        }
+        Ok(batch)
+    }
+
+    fn finish(&mut self) -> Result<Checkpoint> {
+        let checkpoint = self.accepted.batches.finish()?;
+        let (rejected, allowed) = (self.accepted.receipt.rejected, self.limits.allowed);
+        if rejected <= allowed {
+            return Ok(checkpoint);
+        }
+        let mut first = String::new();
+        let show = |Reject { path, reason }: Reject| first = format!("{path}: {reason}");
+        self.accepted.first_rejects(1, show)?;
+        Err(Error::data(format!(
+            "Stream `{}`: {rejected} records were rejected, and `max_rejects` allows {allowed}. The first is at {first}. Every good record was read, and no state is saved: correct them in Komet Sales, or raise `max_rejects` to pass over them.",
+            self.accepted.receipt.stream.name
+        )))
+    }
+
+    fn rewind(&mut self) -> Result<()> {
+        self.is_begun = false;
+        self.accepted.batches.rewind()
+    }
 }

@@ -9,7 +9,7 @@ use crate::log::Log;
 use crate::model::Stream;
 use crate::plan::{Mode, Plan, Request};
 use crate::source::{Scratch, Source};
-use crate::sync;
+use crate::sync::{self, RejectLimits};
 
 pub mod catalog;
 pub mod message;
@@ -149,10 +149,10 @@ fn read_streams<W: Write + Send>(
     };
 
     let source = Source::new(&config, scratch, console);
-    let max_rejects = config.max_rejects.unwrap_or(0);
+    let limits = RejectLimits::listed(config.max_rejects);
     let mut first_failure = None;
     for plan in &plans {
-        match sync::run(&source, plan, &mut &*console, max_rejects, console) {
+        match sync::run(&source, plan, &mut &*console, limits, console) {
             Ok(_) => {}
             Err(error) if console.is_lost() => return Err(Failed::Unreported(error)),
             Err(error) => {

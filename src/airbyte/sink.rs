@@ -16,10 +16,8 @@ use crate::model::{Stream, Timestamp};
 use crate::output::blocks::Block;
 use crate::output::rows::Rows;
 use crate::plan::Plan;
-use crate::receipt::Receipt;
 use crate::secret::Token;
-use crate::sink::{Outcome, Sink, Writer};
-use crate::state::Checkpoint;
+use crate::sink::{Reply, Sink};
 
 /// Writes messages, one a line. Records are gathered into blocks; every other message is written at
 /// once, behind the records before it.
@@ -112,20 +110,22 @@ impl<W: Write + Send> Log for Console<W> {
 }
 
 impl<W: Write + Send> Sink for &Console<W> {
-    type Writer<'s>
-        = Records<'s, W>
-    where
-        Self: 's;
+    fn begin(&mut self, plan: &Plan) -> Result<()> {
+        self.status(plan.stream.name, Status::Started)
+    }
 
-    fn open(&mut self, plan: &Plan) -> Result<Records<'_, W>> {
-        self.status(plan.stream.name, Status::Started)?;
-        let name = json!(plan.stream.name);
-        Ok(Records {
-            console: self,
-            stream: plan.stream,
-            prefix: format!(r#"{{"type":"RECORD","record":{{"stream":{name},"data":"#).into_bytes(),
-            suffix: Vec::new(),
-        })
+    fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
+        let (stream, rows) = (plan.stream, reply.receipt().rows);
+        let records = Records::new(stream, reply.receipt().extracted_at);
+        self.status(stream.name, Status::Running)?;
+        self.say(&Message::estimate(stream, rows, now()))?;
+        while let Some(batch) = reply.next_batch()? {
+            records.write(&batch, &mut self.output())?;
+        }
+        let checkpoint = reply.finish()?;
+        self.output().flush()?;
+        self.say(&Message::state(&checkpoint))?;
+        self.status(stream.name, Status::Complete)
     }
 
     fn fail(&mut self, stream: &str, error: &Error) -> Result<()> {
@@ -134,26 +134,25 @@ impl<W: Write + Send> Sink for &Console<W> {
     }
 }
 
-/// Writes the records of one stream.
-pub struct Records<'a, W> {
-    console: &'a Console<W>,
+/// What stands around the values of each record of a stream: `AirbyteRecordMessage`.
+struct Records {
     stream: &'static Stream,
     prefix: Vec<u8>,
     suffix: Vec<u8>,
 }
 
-impl<W: Write + Send> Writer for Records<'_, W> {
-    const SHOWS_ROWS_AT_ONCE: bool = true;
-
-    fn begin(&mut self, receipt: &Receipt) -> Result<()> {
-        self.suffix = format!(r#","emitted_at":{}"#, receipt.extracted_at.millis()).into_bytes();
-        self.console.status(self.stream.name, Status::Running)?;
-        self.console.say(&Message::estimate(self.stream, receipt.rows, now()))
+impl Records {
+    fn new(stream: &'static Stream, extracted_at: Timestamp) -> Self {
+        let name = json!(stream.name);
+        Self {
+            stream,
+            prefix: format!(r#"{{"type":"RECORD","record":{{"stream":{name},"data":"#).into_bytes(),
+            suffix: format!(r#","emitted_at":{}"#, extracted_at.millis()).into_bytes(),
+        }
     }
 
-    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    fn write<W: Write>(&self, batch: &RecordBatch, output: &mut Block<W>) -> Result<()> {
         let rows = Rows::of(batch)?;
-        let mut output = self.console.output();
         for row in 0..batch.num_rows() {
             let line = output.lines();
             line.extend_from_slice(&self.prefix);
@@ -166,13 +165,6 @@ impl<W: Write + Send> Writer for Records<'_, W> {
             output.line_ended()?;
         }
         Ok(())
-    }
-
-    fn commit(&mut self, checkpoint: Checkpoint) -> Result<Outcome> {
-        self.console.output().flush()?;
-        self.console.say(&Message::state(&checkpoint))?;
-        self.console.status(self.stream.name, Status::Complete)?;
-        Ok(Outcome::Done)
     }
 }
 

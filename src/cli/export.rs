@@ -32,7 +32,7 @@ use crate::sink::Sink;
 use crate::source::Source;
 use crate::state::State;
 use crate::store::{Options as StoreOptions, Store};
-use crate::sync;
+use crate::sync::{self, RejectLimits};
 
 /// Where standard output is meant.
 const STDOUT: &str = "-";
@@ -189,7 +189,7 @@ impl Export<'_> {
         }
         let whole = options.full_refresh || mode == TableMode::Overwrite;
         let plan = self.plan(config, if whole { None } else { Some(table.state()) });
-        self.sync(config, &plan, &mut table, u64::MAX)?;
+        self.sync(config, &plan, &mut table, RejectLimits::kept(config.max_rejects))?;
         let Some(report) = table.report() else { return Err(no_report()) };
         self.tell(&place, "table", Some(mode.name()), started, report, stdout)
     }
@@ -204,7 +204,12 @@ impl Export<'_> {
             file.probe()?;
             return self.checked(config, &place, stdout);
         }
-        self.sync(config, &self.plan(config, None), &mut file, u64::MAX)?;
+        self.sync(
+            config,
+            &self.plan(config, None),
+            &mut file,
+            RejectLimits::kept(config.max_rejects),
+        )?;
         let Some(report) = file.report() else { return Err(no_report()) };
         self.tell(&place, "file", None, started, report, stdout)
     }
@@ -217,7 +222,12 @@ impl Export<'_> {
             ));
         }
         let mut stream = ArrowStream::new(stdout, now());
-        self.sync(config, &self.plan(config, None), &mut stream, 0)?;
+        self.sync(
+            config,
+            &self.plan(config, None),
+            &mut stream,
+            RejectLimits::listed(config.max_rejects),
+        )?;
         let Some(report) = stream.report() else { return Err(no_report()) };
         // stdout is the stream's own.
         let text = self.summary("standard output", "stream", None, started, report, false);
@@ -234,16 +244,15 @@ impl Export<'_> {
         Plan::new(config, request)
     }
 
-    fn sync<S: Sink>(
+    fn sync(
         &self,
         config: &Config,
         plan: &Plan,
-        sink: &mut S,
-        max_rejects: u64,
+        sink: &mut dyn Sink,
+        limits: RejectLimits,
     ) -> Result<()> {
         let source = Source::new(config, Environment::scratch(), self.progress);
-        let max_rejects = config.max_rejects.unwrap_or(max_rejects);
-        sync::run(&source, plan, sink, max_rejects, self.progress)?;
+        sync::run(&source, plan, sink, limits, self.progress)?;
         self.progress.end();
         Ok(())
     }

@@ -1,21 +1,16 @@
 //! One Parquet file, replaced whole, and only when the new one is complete. It keeps no state.
 
-use std::io::Read;
-
-use arrow_array::RecordBatch;
 use object_store::path::Path;
 
 use super::parquet::{Files, Layout, Reader, Uploaded, Written};
 use super::report::{Report, run_name};
 use super::rows::table_rows;
 use super::{refuse_shrinking, rejects};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::arrow::table_schema;
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
-use crate::receipt::Receipt;
-use crate::sink::{Outcome, Sink, Writer};
-use crate::state::Checkpoint;
+use crate::sink::{Reply, Sink};
 use crate::store::{Store, Upload};
 
 /// What the name of a Parquet file ends with.
@@ -86,104 +81,75 @@ impl ParquetFile {
 }
 
 impl Sink for ParquetFile {
-    type Writer<'s>
-        = FileWriter<'s>
-    where
-        Self: 's;
-
-    fn open(&mut self, _: &Plan) -> Result<FileWriter<'_>> {
-        Ok(FileWriter { file: self, receipt: None, files: None, rejects: None })
-    }
-
-    /// What was uploaded has been removed when its writer was dropped.
-    fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// Takes the rows of a reply.
-pub struct FileWriter<'s> {
-    file: &'s mut ParquetFile,
-    receipt: Option<Receipt>,
-    files: Option<Files>,
-    /// They appear with the rows, and not before.
-    rejects: Option<Upload>,
-}
-
-impl Writer for FileWriter<'_> {
-    const SHOWS_ROWS_AT_ONCE: bool = false;
-
-    fn begin(&mut self, receipt: &Receipt) -> Result<()> {
-        let ParquetFile { store, stream, replaces, allow_shrink, run, .. } = &*self.file;
-        if let (Some(before), false) = (replaces, allow_shrink) {
-            refuse_shrinking(*before, receipt.rows, &self.file.place())?;
+    fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
+        let mut report = Report::of(&self.run, reply.receipt());
+        if let (Some(before), false) = (self.replaces, self.allow_shrink) {
+            refuse_shrinking(before, report.rows, &self.place())?;
         }
-        store.interrupt().hold()?;
-        let mut layout = Layout::file(store.clone(), store.path().clone(), stream);
+        self.store.interrupt().hold()?;
+        let mut files = Files::new(self.layout(report.extracted_at))?;
+        let mut rejects = None;
+        if report.rejects > 0 {
+            rejects =
+                Some(rejects::copy(&self.store, self.rejects_path(), &mut *reply.rejects()?)?);
+        }
+        let schema = table_schema(plan.stream);
+        while let Some(batch) = reply.next_batch()? {
+            self.store.interrupt().check()?;
+            files.push(table_rows(&batch, &schema, report.extracted_at)?)?;
+        }
+        let checkpoint = reply.finish()?;
+        self.store.interrupt().check()?;
+        report.rejects_to = self.replace(files, rejects, &mut report)?;
+        report.cursor = checkpoint.state().cursor;
+        self.report = Some(report);
+        Ok(())
+    }
+}
+
+impl ParquetFile {
+    fn layout(&self, extracted_at: Timestamp) -> Layout {
+        let path = self.store.path().clone();
+        let mut layout = Layout::file(self.store.clone(), path, self.stream);
         layout.footer = vec![
-            ("kometsales.run", run.clone()),
-            ("kometsales.extracted_at", receipt.extracted_at.to_string()),
+            ("kometsales.run", self.run.clone()),
+            ("kometsales.extracted_at", extracted_at.to_string()),
         ];
-        self.files = Some(Files::new(layout)?);
-        self.receipt = Some(receipt.clone());
-        Ok(())
+        layout
     }
 
-    fn reject(&mut self, lines: &mut dyn Read) -> Result<()> {
-        let path = self.file.rejects_path();
-        self.rejects = Some(rejects::copy(&self.file.store, path, lines)?);
-        Ok(())
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.file.store.interrupt().check()?;
-        let (Some(files), Some(receipt)) = (&mut self.files, &self.receipt) else {
-            return Err(out_of_order());
-        };
-        let schema = table_schema(self.file.stream);
-        files.push(table_rows(batch, &schema, receipt.extracted_at)?)
-    }
-
-    fn commit(&mut self, proof: Checkpoint) -> Result<Outcome> {
-        let (Some(files), Some(receipt)) = (self.files.take(), self.receipt.take()) else {
-            return Err(out_of_order());
-        };
-        let rejects_path = self.file.rejects_path();
-        let (mut rejects_to, mut rejects) = (None, Uploaded::none(self.file.store.clone()));
-        self.file.store.interrupt().check()?;
-        if let Some(upload) = &mut self.rejects {
+    /// Makes the rejects and then the rows appear, in place of what was there before. Gives the place of the
+    /// rejects.
+    fn replace(
+        &self,
+        files: Files,
+        rejects: Option<Upload>,
+        report: &mut Report,
+    ) -> Result<Option<String>> {
+        let path = self.rejects_path();
+        let mut uploaded = Uploaded::none(self.store.clone());
+        let has_rejects = rejects.is_some();
+        if let Some(mut upload) = rejects {
             let bytes = upload.finish()?;
-            let path = rejects_path.clone();
             // Without the rows they are removed again.
-            rejects.files.push(Written { path, bytes, rows: 0, columns: Vec::new() });
-            rejects_to = Some(self.file.store.shown(&rejects_path));
+            uploaded.files.push(Written {
+                path: path.clone(),
+                bytes,
+                rows: 0,
+                columns: Vec::new(),
+            });
         }
         let written = files.finish()?.keep();
-        rejects.keep();
-        if rejects_to.is_none() && self.file.replaces.is_some() {
-            // Those of the file that was replaced are not those of this one.
-            self.file.store.remove(vec![rejects_path]);
+        uploaded.keep();
+        report.bytes = written.iter().map(|file| file.bytes).sum();
+        report.files = written.len();
+        if has_rejects {
+            return Ok(Some(self.store.shown(&path)));
         }
-        self.file.report = Some(Report {
-            run: self.file.run.clone(),
-            received: receipt.rows,
-            rows: receipt.rows,
-            unchanged: 0,
-            rejects: receipt.rejected,
-            rejects_to,
-            not_returned: None,
-            bytes: written.iter().map(|file| file.bytes).sum(),
-            files: written.len(),
-            version: None,
-            committed: true,
-            cursor: proof.state().cursor,
-            extracted_at: receipt.extracted_at,
-            table_rows: None,
-        });
-        Ok(Outcome::Done)
+        if self.replaces.is_some() {
+            // The rejects of the file that was replaced are not those of this one.
+            self.store.remove(vec![path]);
+        }
+        Ok(None)
     }
-}
-
-fn out_of_order() -> Error {
-    Error::system("A file was written out of order, which is a fault of this program: report it.")
 }

@@ -1,6 +1,7 @@
 //! What an export did, for the summary.
 
 use crate::model::Timestamp;
+use crate::receipt::Receipt;
 
 /// What an export did.
 #[derive(Debug, Clone)]
@@ -33,6 +34,28 @@ pub struct Report {
     pub extracted_at: Timestamp,
     /// Rows of the table now.
     pub table_rows: Option<u64>,
+}
+
+impl Report {
+    /// A run that wrote every row of a reply. What a place adds to that, it sets itself.
+    pub(super) fn of(run: &str, receipt: &Receipt) -> Self {
+        Self {
+            run: run.to_owned(),
+            received: receipt.rows,
+            rows: receipt.rows,
+            unchanged: 0,
+            rejects: receipt.rejected,
+            rejects_to: None,
+            not_returned: None,
+            bytes: 0,
+            files: 0,
+            version: None,
+            committed: true,
+            cursor: None,
+            extracted_at: receipt.extracted_at,
+            table_rows: None,
+        }
+    }
 }
 
 /// A new name for a run: when it began, and what no other has.

@@ -5,7 +5,7 @@ use std::io::{BufWriter, ErrorKind, Write};
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, SchemaRef};
 
 use super::report::{Report, run_name};
 use super::rows::table_rows;
@@ -13,15 +13,13 @@ use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::model::arrow::table_schema;
 use crate::plan::Plan;
-use crate::receipt::Receipt;
-use crate::sink::{Outcome, Sink, Writer};
-use crate::state::Checkpoint;
+use crate::sink::{Reply, Sink};
 
 /// The beginning of a message of 256 bytes (Arrow's "Encapsulated message format").
 const BROKEN_OFF: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 1, 0, 0];
 
 /// Bytes that are written together.
-const BLOCK: usize = 128 * 1024;
+const BLOCK_BYTES: usize = 128 * 1024;
 
 /// Writes an Arrow IPC stream.
 pub struct ArrowStream<W> {
@@ -43,37 +41,59 @@ impl<W: Write> ArrowStream<W> {
 }
 
 impl<W: Write> Sink for ArrowStream<W> {
-    type Writer<'s>
-        = BatchWriter<'s, W>
-    where
-        Self: 's;
-
-    fn open(&mut self, _: &Plan) -> Result<BatchWriter<'_, W>> {
-        Ok(BatchWriter {
-            run: &self.run,
-            report: &mut self.report,
-            open: Open::Not(&mut self.writer),
-        })
-    }
-
-    /// The writer has broken the stream off when it was dropped.
-    fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
+    fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
+        let mut report = Report::of(&self.run, reply.receipt());
+        let schema = table_schema(plan.stream);
+        let mut output = Output::new(&mut self.writer, &schema)?;
+        while let Some(batch) = reply.next_batch()? {
+            output.write(&table_rows(&batch, &schema, report.extracted_at)?)?;
+        }
+        let checkpoint = reply.finish()?;
+        report.bytes = output.finish()?;
+        report.cursor = checkpoint.state().cursor;
+        self.report = Some(report);
         Ok(())
     }
 }
 
-/// Takes the rows of a reply.
-pub struct BatchWriter<'s, W: Write> {
-    run: &'s str,
-    report: &'s mut Option<Report>,
-    open: Open<'s, W>,
+/// An Arrow stream that has begun. One that is dropped before its end is broken off: it must not look like
+/// one that has ended, which it would, since the end mark may be left out. So a message is promised that never comes.
+struct Output<W: Write> {
+    stream: StreamWriter<BufWriter<Counted<W>>>,
+    is_finished: bool,
 }
 
-/// The schema is the first thing written, once the reply is proved.
-enum Open<'s, W: Write> {
-    Not(&'s mut W),
-    Yes { stream: Box<StreamWriter<BufWriter<Counted<&'s mut W>>>>, receipt: Box<Receipt> },
-    Done,
+impl<W: Write> Output<W> {
+    /// Writes the schema.
+    fn new(writer: W, schema: &SchemaRef) -> Result<Self> {
+        let writer = BufWriter::with_capacity(BLOCK_BYTES, Counted { writer, bytes: 0 });
+        let stream = StreamWriter::try_new(writer, schema).map_err(|error| explain(&error))?;
+        Ok(Self { stream, is_finished: false })
+    }
+
+    fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        self.stream.write(rows).map_err(|error| explain(&error))
+    }
+
+    /// Writes the end mark, and gives the bytes of all of it.
+    fn finish(mut self) -> Result<u64> {
+        self.is_finished = true;
+        self.stream
+            .finish()
+            .and_then(|()| self.stream.get_mut().flush().map_err(ArrowError::from))
+            .map_err(|error| explain(&error))?;
+        Ok(self.stream.get_ref().get_ref().bytes)
+    }
+}
+
+impl<W: Write> Drop for Output<W> {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            let output = self.stream.get_mut();
+            // Where stdout is gone there is no reader to mislead.
+            let _ = output.write_all(&BROKEN_OFF).and_then(|()| output.flush());
+        }
+    }
 }
 
 /// Counts the bytes that go through.
@@ -94,70 +114,6 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-/// A stream that is given up must not look like one that has ended, which it would: its end mark may be left
-/// out. So a message is promised that never comes.
-impl<W: Write> Drop for BatchWriter<'_, W> {
-    fn drop(&mut self) {
-        if let Open::Yes { stream, .. } = &mut self.open {
-            // Where stdout is gone there is nobody to tell.
-            let output = stream.get_mut();
-            let _ = output.write_all(&BROKEN_OFF).and_then(|()| output.flush());
-        }
-    }
-}
-
-impl<W: Write> Writer for BatchWriter<'_, W> {
-    const SHOWS_ROWS_AT_ONCE: bool = true;
-
-    fn begin(&mut self, receipt: &Receipt) -> Result<()> {
-        let Open::Not(writer) = std::mem::replace(&mut self.open, Open::Done) else {
-            return Err(out_of_order());
-        };
-        let counted = Counted { writer, bytes: 0 };
-        let schema = table_schema(receipt.stream);
-        let stream = StreamWriter::try_new(BufWriter::with_capacity(BLOCK, counted), &schema)
-            .map_err(|error| explain(&error))?;
-        let receipt = Box::new(receipt.clone());
-        self.open = Open::Yes { stream: Box::new(stream), receipt };
-        Ok(())
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let Open::Yes { stream, receipt } = &mut self.open else { return Err(out_of_order()) };
-        let schema = table_schema(receipt.stream);
-        let rows = table_rows(batch, &schema, receipt.extracted_at)?;
-        stream.write(&rows).map_err(|error| explain(&error))
-    }
-
-    fn commit(&mut self, proof: Checkpoint) -> Result<Outcome> {
-        let Open::Yes { mut stream, receipt } = std::mem::replace(&mut self.open, Open::Done)
-        else {
-            return Err(out_of_order());
-        };
-        stream
-            .finish()
-            .and_then(|()| stream.get_mut().flush().map_err(ArrowError::from))
-            .map_err(|error| explain(&error))?;
-        *self.report = Some(Report {
-            run: self.run.to_owned(),
-            received: receipt.rows,
-            rows: receipt.rows,
-            unchanged: 0,
-            rejects: receipt.rejected,
-            rejects_to: None,
-            not_returned: None,
-            bytes: stream.get_ref().get_ref().bytes,
-            files: 0,
-            version: None,
-            committed: true,
-            cursor: proof.state().cursor,
-            extracted_at: receipt.extracted_at,
-            table_rows: None,
-        });
-        Ok(Outcome::Done)
-    }
-}
-
 fn explain(error: &ArrowError) -> Error {
     match error {
         ArrowError::IoError(_, cause) if cause.kind() == ErrorKind::BrokenPipe => {
@@ -167,8 +123,4 @@ fn explain(error: &ArrowError) -> Error {
             "stdout could not be written: {error}. Check what it goes to, and run again."
         )),
     }
-}
-
-fn out_of_order() -> Error {
-    Error::system("A stream was written out of order, which is a fault of this program: report it.")
 }

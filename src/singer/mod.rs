@@ -17,7 +17,7 @@ use crate::output::stdout;
 use crate::plan::{Mode, Plan, Request};
 use crate::receipt::Receipt;
 use crate::source::{Scratch, Source};
-use crate::sync;
+use crate::sync::{self, RejectLimits};
 
 pub mod catalog;
 pub mod message;
@@ -182,8 +182,8 @@ fn synchronise(
     let mut tap = Tap::new(stdout, bookmarks, activate_versions);
     for (wanted, plan) in wanted.iter().zip(&plans) {
         let started = Instant::now();
-        let max_rejects = config.max_rejects.unwrap_or(0);
-        let receipt = sync::run(&source, plan, &mut tap.stream(wanted), max_rejects, log)?;
+        let limits = RejectLimits::listed(config.max_rejects);
+        let receipt = sync::run(&source, plan, &mut tap.stream(wanted), limits, log)?;
         measure(&receipt, started, log);
     }
     Ok(())

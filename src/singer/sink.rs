@@ -9,12 +9,10 @@ use super::catalog::Wanted;
 use super::message::Message;
 use super::state::Bookmarks;
 use crate::error::{Error, Result};
-use crate::model::Stream;
 use crate::output::blocks::Block;
 use crate::output::rows::Rows;
 use crate::plan::{Mode, Plan};
-use crate::receipt::Receipt;
-use crate::sink::{Outcome, Sink, Writer};
+use crate::sink::{Reply, Sink};
 use crate::state::Checkpoint;
 
 /// Writes the messages of a tap, one a line.
@@ -49,6 +47,27 @@ impl<W: Write> Tap<W> {
         })
     }
 
+    /// Writes a line for each row: `prefix`, its values, `suffix`.
+    fn records(&mut self, batch: &RecordBatch, prefix: &[u8], suffix: &[u8]) -> Result<()> {
+        let rows = Rows::of(batch)?;
+        for row in 0..batch.num_rows() {
+            let line = self.output.lines();
+            line.extend_from_slice(prefix);
+            rows.write(row, line);
+            line.extend_from_slice(suffix);
+            self.output.line_ended()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the state, behind every record before it.
+    fn save(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.output.flush()?;
+        self.bookmarks.set(checkpoint.stream(), checkpoint.state());
+        let value = self.bookmarks.to_json();
+        self.say(&Message::State { value: &value })
+    }
+
     fn say(&mut self, message: &Message<'_>) -> Result<()> {
         let line = serde_json::to_string(message).map_err(|error| {
             Error::system(
@@ -67,73 +86,26 @@ pub struct Selected<'a, W> {
 }
 
 impl<W: Write> Sink for Selected<'_, W> {
-    type Writer<'s>
-        = Records<'s, W>
-    where
-        Self: 's;
-
-    fn open(&mut self, plan: &Plan) -> Result<Records<'_, W>> {
-        Ok(Records {
-            tap: self.tap,
-            wanted: self.wanted,
-            mode: plan.mode,
-            prefix: Vec::new(),
-            suffix: Vec::new(),
-        })
-    }
-
-    /// Writes the good records before the failure; what failed is said on stderr.
-    fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
-        self.tap.output.flush()
-    }
-}
-
-/// Writes the records of one stream.
-pub struct Records<'a, W> {
-    tap: &'a mut Tap<W>,
-    wanted: &'a Wanted,
-    mode: Mode,
-    prefix: Vec<u8>,
-    suffix: Vec<u8>,
-}
-
-impl<W: Write> Writer for Records<'_, W> {
-    const SHOWS_ROWS_AT_ONCE: bool = true;
-
-    fn begin(&mut self, receipt: &Receipt) -> Result<()> {
-        let stream: &Stream = receipt.stream;
+    fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
         self.tap.schema(self.wanted)?;
+        let extracted_at = reply.receipt().extracted_at;
+        let name = plan.stream.name;
         let mut version = String::new();
-        if self.tap.activate_versions && self.mode == Mode::FullRefresh {
-            let seconds = receipt.extracted_at.millis() / 1000;
-            self.tap.say(&Message::ActivateVersion { stream: stream.name, version: seconds })?;
+        if self.tap.activate_versions && plan.mode == Mode::FullRefresh {
+            let seconds = extracted_at.millis() / 1000;
+            self.tap.say(&Message::ActivateVersion { stream: name, version: seconds })?;
             version = format!(r#","version":{seconds}"#);
         }
-        let name = json!(stream.name);
-        self.prefix = format!(r#"{{"type":"RECORD","stream":{name},"record":"#).into_bytes();
-        let extracted_at = receipt.extracted_at;
-        self.suffix = format!("{version},\"time_extracted\":\"{extracted_at}\"}}\n").into_bytes();
-        Ok(())
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let rows = Rows::of(batch)?;
-        let output = &mut self.tap.output;
-        for row in 0..batch.num_rows() {
-            let line = output.lines();
-            line.extend_from_slice(&self.prefix);
-            rows.write(row, line);
-            line.extend_from_slice(&self.suffix);
-            output.line_ended()?;
+        let prefix = format!(r#"{{"type":"RECORD","stream":{},"record":"#, json!(name));
+        let suffix = format!("{version},\"time_extracted\":\"{extracted_at}\"}}\n");
+        while let Some(batch) = reply.next_batch()? {
+            self.tap.records(&batch, prefix.as_bytes(), suffix.as_bytes())?;
         }
-        Ok(())
+        self.tap.save(&reply.finish()?)
     }
 
-    fn commit(&mut self, checkpoint: Checkpoint) -> Result<Outcome> {
-        self.tap.output.flush()?;
-        self.tap.bookmarks.set(checkpoint.stream(), checkpoint.state());
-        let value = self.tap.bookmarks.to_json();
-        self.tap.say(&Message::State { value: &value })?;
-        Ok(Outcome::Done)
+    /// Writes the good records before the failure; stderr has the failure itself.
+    fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
+        self.tap.output.flush()
     }
 }

@@ -9,15 +9,15 @@ mod hash;
 mod log;
 mod note;
 mod read;
+mod run;
 mod survey;
-mod writer;
 
 use object_store::path::Path;
 
-pub use contents::{Contents, Run, contents};
+pub use contents::{Contents, contents};
 
 use self::log::{Log, Version};
-use self::writer::TableWriter;
+use self::run::Run;
 use super::mode::TableMode;
 use super::parquet::Reader;
 use super::refuse_shrinking;
@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::log::Log as Messages;
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
-use crate::sink::Sink;
+use crate::sink::{Reply, Sink};
 use crate::state::State;
 use crate::store::Store;
 
@@ -150,18 +150,8 @@ fn folder(store: &Store, stream: &Stream) -> Path {
     store.path().clone().join(stream.name)
 }
 
-impl<'a> Sink for Table<'a> {
-    type Writer<'s>
-        = TableWriter<'s, 'a>
-    where
-        Self: 's;
-
-    fn open(&mut self, plan: &Plan) -> Result<TableWriter<'_, 'a>> {
-        Ok(TableWriter::new(self, plan))
-    }
-
-    /// What was uploaded has been removed when its writer was dropped.
-    fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
-        Ok(())
+impl Sink for Table<'_> {
+    fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
+        Run::new(self, plan, reply).take()
     }
 }

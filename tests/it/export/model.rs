@@ -18,11 +18,10 @@ use kometsales::model::stream::Declaration;
 use kometsales::model::{Field, Stream, Timestamp, Type, Zone};
 use kometsales::plan::{Mode, Plan, Request};
 use kometsales::simulator::write_reply;
-use kometsales::sink::Sink;
 use kometsales::source::{Accepted, Scratch, prove};
 use kometsales::store::{Options, Store};
 use kometsales::streams::customers::CUSTOMERS;
-use kometsales::sync::emit;
+use kometsales::sync::{RejectLimits, hand_over};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -70,9 +69,7 @@ fn export(
 ) -> Result<Report, Error> {
     let mut table = Table::open(store(place), stream, mode, true, now, &Silent)?;
     let accepted = accepted(stream, reply, now);
-    let mut writer = table.open(&plan(stream))?;
-    emit(accepted, &mut writer, u64::MAX, &Silent)?;
-    drop(writer);
+    hand_over(accepted, &plan(stream), &mut table, RejectLimits::kept(None), &Silent)?;
     Ok(table.report().unwrap().clone())
 }
 
@@ -280,9 +277,8 @@ fn a_long_file_has_several_row_groups_each_sorted_by_key_with_statistics_and_a_p
     let mut body = Vec::new();
     write_reply(&mut body, CUSTOMERS_OF_TWO_GROUPS).unwrap();
     let mut file = ParquetFile::open(store(&path), &CUSTOMERS, false, at(1)).unwrap();
-    let mut writer = file.open(&plan(&CUSTOMERS)).unwrap();
-    emit(accepted(&CUSTOMERS, &body, at(1)), &mut writer, 0, &Silent).unwrap();
-    drop(writer);
+    let accepted = accepted(&CUSTOMERS, &body, at(1));
+    hand_over(accepted, &plan(&CUSTOMERS), &mut file, RejectLimits::listed(None), &Silent).unwrap();
     let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
     let metadata = reader.metadata();
     assert_eq!(metadata.num_row_groups(), 2);

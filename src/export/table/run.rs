@@ -1,0 +1,361 @@
+//! One export into a table, from the proved reply to the commit.
+//!
+//! Where the table has no rows that count, the rows are written as they come, in one pass. Otherwise the
+//! first pass surveys them, the table is compared with what was found, and a second pass writes what has
+//! changed. Where another writer committed first, all of it begins again with the table as it is then.
+
+use std::collections::HashSet;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use arrow_select::filter::filter_record_batch;
+
+use super::Table;
+use super::bits::Bits;
+use super::compare::{Changes, compare};
+use super::log::{Change, Committed};
+use super::note::Note;
+use super::read::Read;
+use super::survey::{Seen, Survey, Winners};
+use crate::error::{Error, Result};
+use crate::export::mode::TableMode;
+use crate::export::parquet::{Files, Layout, Reader, Uploaded, Written};
+use crate::export::rejects;
+use crate::export::report::Report;
+use crate::export::rows::table_rows;
+use crate::model::arrow::table_schema;
+use crate::plan::Plan;
+use crate::receipt::Receipt;
+use crate::sink::Reply;
+use crate::state::Checkpoint;
+
+/// Commits of other writers that may come first before the export is given up.
+const MAX_CONFLICTS: u32 = 30;
+
+/// An export into a table: see the module.
+pub(super) struct Run<'r, 'a> {
+    table: &'r mut Table<'a>,
+    reply: &'r mut dyn Reply,
+    read: Read,
+    /// What the reply holds, with the time at which its rows count as extracted.
+    receipt: Receipt,
+    schema: SchemaRef,
+    rejects: Option<Uploaded>,
+    conflicts: u32,
+    /// How often files were begun, so that no name is used twice.
+    attempts: u32,
+}
+
+/// Rows that are uploaded and wait for their commit.
+struct Pass {
+    uploaded: Uploaded,
+    changes: Changes,
+    rows: u64,
+    unchanged: u64,
+}
+
+impl<'r, 'a> Run<'r, 'a> {
+    pub(super) fn new(table: &'r mut Table<'a>, plan: &Plan, reply: &'r mut dyn Reply) -> Self {
+        let receipt = reply.receipt().clone();
+        let extracted_at = table.dated(receipt.extracted_at);
+        Self {
+            table,
+            reply,
+            read: Read::of(plan),
+            receipt: Receipt { extracted_at, ..receipt },
+            schema: table_schema(plan.stream),
+            rejects: None,
+            conflicts: 0,
+            attempts: 0,
+        }
+    }
+
+    /// Writes and commits, as often as other writers come first.
+    pub(super) fn take(mut self) -> Result<()> {
+        self.table.log.store.interrupt().hold()?;
+        loop {
+            let pass = self.write()?;
+            let checkpoint = self.reply.finish()?;
+            self.keep_rejects()?;
+            if self.commit(pass, &checkpoint)? {
+                return Ok(());
+            }
+            self.reload()?;
+            self.reply.rewind()?;
+        }
+    }
+
+    /// Uploads the rejected records. Without a commit they are removed again.
+    fn keep_rejects(&mut self) -> Result<()> {
+        if self.receipt.rejected == 0 || self.rejects.is_some() {
+            return Ok(());
+        }
+        let log = &self.table.log;
+        let folder = log.store.path().clone().join(format!("{}_rejects", log.stream.name));
+        let path = folder.join(format!("{}.jsonl", self.table.run));
+        let mut upload = rejects::copy(&log.store, path.clone(), &mut *self.reply.rejects()?)?;
+        let bytes = upload.finish()?;
+        let mut uploaded = Uploaded::none(log.store.clone());
+        uploaded.files.push(Written { path, bytes, rows: 0, columns: Vec::new() });
+        self.rejects = Some(uploaded);
+        Ok(())
+    }
+
+    /// Writes what the version that is there does not have.
+    fn write(&mut self) -> Result<Pass> {
+        self.table.refuse_shrinking(self.receipt.rows)?;
+        let has_rows = self.table.version.as_ref().is_some_and(|version| !version.files.is_empty());
+        if self.table.mode == TableMode::Overwrite || !has_rows {
+            self.write_all()
+        } else {
+            self.write_changed()
+        }
+    }
+
+    /// Writes every row as it comes. Only where a key turns out to occur twice is there a second pass, since
+    /// a table takes one row of each.
+    fn write_all(&mut self) -> Result<Pass> {
+        let (mut files, mut seen) = (self.files()?, Seen::default());
+        while let Some(batch) = self.next_batch()? {
+            seen.take(&batch, self.table.log.stream);
+            files.push(table_rows(&batch, &self.schema, self.receipt.extracted_at)?)?;
+        }
+        if seen.twice.is_empty() {
+            let (uploaded, changes) = (files.finish()?, Changes::default());
+            return Ok(Pass { uploaded, changes, rows: self.receipt.rows, unchanged: 0 });
+        }
+        drop(files);
+        self.reply.rewind()?;
+        let wanted = self.survey(Some(seen.twice))?.wanted();
+        let received = usize::try_from(self.receipt.rows).unwrap_or_default();
+        let rows = (0..received).filter(|row| wanted.get(*row)).count() as u64;
+        self.table.refuse_shrinking(rows)?;
+        let files = self.files()?;
+        let uploaded = self.write_wanted(files, &wanted)?;
+        Ok(Pass { uploaded, changes: Changes::default(), rows, unchanged: 0 })
+    }
+
+    /// Compares the rows with those of the table, and writes what has changed.
+    fn write_changed(&mut self) -> Result<Pass> {
+        let mut winners = self.survey(None)?;
+        let Table { log, version, mode, messages, .. } = &*self.table;
+        messages.stage("Comparing", None);
+        let extracted_at = self.receipt.extracted_at.micros();
+        let changes = match version {
+            Some(version) => compare(log, version, &mut winners, *mode, extracted_at)?,
+            None => Changes::default(),
+        };
+        let rows = winners.count_wanted();
+        let unchanged = winners.rows.len() as u64 - rows;
+        if rows == 0 && changes.touched.is_empty() {
+            let uploaded = Uploaded::none(log.store.clone());
+            return Ok(Pass { uploaded, changes, rows, unchanged });
+        }
+        let wanted = winners.wanted();
+        drop(winners);
+        let mut files = self.files()?;
+        self.copy_kept(&changes, &mut files)?;
+        let uploaded = self.write_wanted(files, &wanted)?;
+        Ok(Pass { uploaded, changes, rows, unchanged })
+    }
+
+    /// Which row counts for each key; only for some keys where all others occur once.
+    fn survey(&mut self, only: Option<HashSet<i64>>) -> Result<Winners> {
+        let mut survey = Survey::new(self.table.log.stream, self.receipt.rows, only);
+        while let Some(batch) = self.next_batch()? {
+            survey.take(&batch);
+        }
+        Ok(survey.winners())
+    }
+
+    /// Writes the rows that are wanted, in another pass.
+    fn write_wanted(&mut self, mut files: Files, wanted: &Bits) -> Result<Uploaded> {
+        self.reply.rewind()?;
+        let mut position = 0;
+        while let Some(batch) = self.next_batch()? {
+            let filter = wanted.filter(position, batch.num_rows());
+            position += batch.num_rows();
+            let batch = filter_record_batch(&batch, &filter).map_err(bug)?;
+            if batch.num_rows() > 0 {
+                files.push(table_rows(&batch, &self.schema, self.receipt.extracted_at)?)?;
+            }
+        }
+        files.finish()
+    }
+
+    /// Copies the rows of touched files that are not replaced.
+    fn copy_kept(&self, changes: &Changes, files: &mut Files) -> Result<()> {
+        let Table { log, version: Some(version), .. } = &*self.table else { return Ok(()) };
+        for touched in &changes.touched {
+            let Some(file) = version.files.get(touched.file) else { continue };
+            let reader = Reader::open(&log.store, &file.path, file.bytes)?;
+            let mut row = 0;
+            for group in 0..reader.metadata().num_row_groups() {
+                let mut rows = reader.read(group, &self.schema)?;
+                while let Some(batch) = rows.next_batch()? {
+                    let stay = (row..row + batch.num_rows())
+                        .map(|row| Some(file.is_there(row) && !touched.replaced.get(row)))
+                        .collect();
+                    row += batch.num_rows();
+                    let rest = filter_record_batch(&batch, &stay).map_err(bug)?;
+                    if rest.num_rows() > 0 {
+                        files.push(rest)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        self.table.log.store.interrupt().check()?;
+        self.reply.next_batch()
+    }
+
+    fn files(&mut self) -> Result<Files> {
+        let log = &self.table.log;
+        let prefix = format!("part-{}-{:02}", self.table.run, self.attempts);
+        self.attempts += 1;
+        let mut layout = Layout::table(log.store.clone(), log.folder.clone(), prefix, log.stream);
+        layout.footer = vec![
+            ("kometsales.run", self.table.run.clone()),
+            ("kometsales.extracted_at", self.receipt.extracted_at.to_string()),
+        ];
+        Files::new(layout)
+    }
+
+    /// Commits what was written, unless nothing has changed. False if another writer's commit was first: what
+    /// was uploaded is removed then.
+    fn commit(&mut self, pass: Pass, checkpoint: &Checkpoint) -> Result<bool> {
+        let note = self.note(checkpoint);
+        let mut report = self.report(&pass, &note)?;
+        if let Some(version) = self.has_it_all(&pass, &note) {
+            report.version = Some(version);
+            report.committed = false;
+            self.end(report);
+            return Ok(true);
+        }
+        let change = self.change(&pass, note, &report)?;
+        // The last moment at which the user can take it back.
+        self.table.log.store.interrupt().check()?;
+        let Table { log, version, messages, .. } = &mut *self.table;
+        match log.commit(version.take(), &change, *messages) {
+            Ok(Committed::As(number)) => {
+                drop(change);
+                pass.uploaded.keep();
+                report.version = Some(number);
+                self.end(report);
+                Ok(true)
+            }
+            Ok(Committed::Conflict) => Ok(false),
+            Err(error) => {
+                drop(change);
+                // The commit may have landed after all, and the files with it.
+                pass.uploaded.keep();
+                self.rejects.take().map(Uploaded::keep);
+                Err(error)
+            }
+        }
+    }
+
+    /// The version that has all of this already, note included.
+    fn has_it_all(&self, pass: &Pass, note: &Note) -> Option<u64> {
+        let is_nothing = pass.rows == 0
+            && pass.changes.touched.is_empty()
+            && self.table.mode != TableMode::Overwrite;
+        let version = self.table.version.as_ref().filter(|_| is_nothing)?;
+        let noted = version.note.as_ref()?;
+        (noted.state == note.state).then_some(version.number())
+    }
+
+    fn change<'p>(&self, pass: &'p Pass, note: Note, report: &Report) -> Result<Change<'p>> {
+        let is_overwrite = self.table.mode == TableMode::Overwrite;
+        let removed = match (&self.table.version, is_overwrite) {
+            (Some(version), true) => (0..version.files.len()).collect(),
+            _ => pass.changes.touched.iter().map(|touched| touched.file).collect(),
+        };
+        let replaced = if is_overwrite { self.table.rows()? } else { pass.changes.replaced };
+        Ok(Change {
+            note,
+            added: &pass.uploaded.files,
+            removed,
+            metrics: vec![
+                ("received", report.received),
+                ("rows", pass.rows),
+                ("unchanged", pass.unchanged),
+                ("replaced", replaced),
+                ("rejects", report.rejects),
+            ],
+        })
+    }
+
+    fn end(&mut self, report: Report) {
+        self.rejects.take().map(Uploaded::keep);
+        self.table.report = Some(report);
+    }
+
+    /// Loads what another writer committed, if the rows may still be applied to it.
+    fn reload(&mut self) -> Result<()> {
+        self.conflicts += 1;
+        let place = self.table.place();
+        let conflict = |why: &str| {
+            Error::transient(format!(
+                "Another export committed to the table at {place} meanwhile, and {why}. Nothing of this one is kept: run again."
+            ))
+        };
+        if self.conflicts > MAX_CONFLICTS {
+            return Err(conflict("others did so again and again"));
+        }
+        self.table.messages.debug(&format!(
+            "Another commit to the table at {place} came first; the rows are applied to the new version."
+        ));
+        let version = self.table.log.load()?;
+        if let Some(version) = &version {
+            self.table.log.check(version, self.table.mode)?;
+        }
+        let noted = version.as_ref().and_then(|version| version.note.as_ref());
+        let extracted_at = self.receipt.extracted_at;
+        self.read.check(noted, self.table.mode, extracted_at).map_err(conflict)?;
+        self.table.version = version;
+        Ok(())
+    }
+
+    /// What is noted with the rows.
+    fn note(&self, checkpoint: &Checkpoint) -> Note {
+        let own = Note {
+            run: self.table.run.clone(),
+            mode: self.table.mode,
+            extracted_at: self.receipt.extracted_at,
+            overwritten_at: None,
+            state: checkpoint.state().clone(),
+        };
+        let noted = self.table.version.as_ref().and_then(|version| version.note.as_ref());
+        self.read.note(own, noted, self.conflicts > 0)
+    }
+
+    fn report(&self, pass: &Pass, note: &Note) -> Result<Report> {
+        let Pass { uploaded, changes, rows, unchanged } = pass;
+        let before = self.table.rows()?;
+        let is_overwrite = self.table.mode == TableMode::Overwrite;
+        let table_rows =
+            if is_overwrite { *rows } else { before - changes.replaced.min(before) + rows };
+        let is_whole = !self.read.is_bounded && !is_overwrite;
+        let rejects = self.rejects.as_ref().and_then(|rejects| rejects.files.first());
+        Ok(Report {
+            rows: *rows,
+            unchanged: *unchanged,
+            rejects_to: rejects.map(|file| self.table.log.store.shown(&file.path)),
+            not_returned: is_whole.then(|| before.saturating_sub(changes.returned)),
+            bytes: uploaded.files.iter().map(|file| file.bytes).sum(),
+            files: uploaded.files.len(),
+            cursor: note.state.cursor,
+            table_rows: Some(table_rows),
+            ..Report::of(&note.run, &self.receipt)
+        })
+    }
+}
+
+fn bug(error: arrow_schema::ArrowError) -> Error {
+    Error::system("Rows could not be chosen, which is a fault of this program: report it.")
+        .caused_by(error)
+}
