@@ -22,6 +22,7 @@ pub mod airbyte;
 pub mod cli;
 pub mod config;
 pub mod error;
+#[cfg(feature = "export")]
 pub mod export;
 pub mod input;
 pub mod interrupt;
@@ -36,6 +37,7 @@ pub mod singer;
 pub mod sink;
 pub mod source;
 pub mod state;
+#[cfg(feature = "export")]
 pub mod store;
 pub mod streams;
 pub mod sync;

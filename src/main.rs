@@ -3,6 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let tables = Some(&kometsales::cli::TABLES);
-    kometsales::cli::main(std::env::args_os(), kometsales::streams::ALL, tables)
+    kometsales::cli::main(std::env::args_os(), kometsales::streams::ALL)
 }

@@ -21,28 +21,6 @@ impl Environment {
         }
     }
 
-    /// What glibc reads its threshold from (`mallopt(3)`).
-    pub(super) const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
-
-    /// Whether the user has told glibc how to allocate, or this program has told itself.
-    pub(super) fn says_how_to_allocate() -> bool {
-        [Self::MMAP_THRESHOLD, "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some())
-    }
-
-    /// The token, for an export without a configuration.
-    pub(super) fn token() -> Option<String> {
-        std::env::var("KOMETSALES_AUTHENTICATION_TOKEN").ok().filter(|token| !token.is_empty())
-    }
-
-    /// What the environment says to the tools of object stores.
-    pub(super) fn store_settings() -> Vec<(String, String)> {
-        let words = ["AWS_", "GOOGLE_", "AZURE_"];
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| words.iter().any(|word| name.starts_with(word)))
-            .collect()
-    }
-
     /// A variable, if it is set and readable.
     pub(super) fn variable(name: &str) -> Option<String> {
         std::env::var(name).ok()
@@ -68,5 +46,32 @@ impl Environment {
     /// Whether the terminal's user asked for no colours (`no-color.org`).
     pub(super) fn wants_colour() -> bool {
         std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && Self::is_capable()
+    }
+}
+
+/// What only `export` and `show` ask.
+#[cfg(feature = "export")]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+impl Environment {
+    /// What glibc reads its threshold from (`mallopt(3)`).
+    pub(super) const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
+
+    /// Whether the user has told glibc how to allocate, or this program has told itself.
+    pub(super) fn says_how_to_allocate() -> bool {
+        [Self::MMAP_THRESHOLD, "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some())
+    }
+
+    /// The token, for an export without a configuration.
+    pub(super) fn token() -> Option<String> {
+        std::env::var("KOMETSALES_AUTHENTICATION_TOKEN").ok().filter(|token| !token.is_empty())
+    }
+
+    /// What the environment says to the tools of object stores.
+    pub(super) fn store_settings() -> Vec<(String, String)> {
+        let words = ["AWS_", "GOOGLE_", "AZURE_"];
+        std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .filter(|(name, _)| words.iter().any(|word| name.starts_with(word)))
+            .collect()
     }
 }

@@ -6,27 +6,35 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::airbyte;
 use crate::airbyte::sink::Console;
-use crate::error::{Error, Failed, Result};
+use crate::error::Failed;
 use crate::input::Input;
 use crate::log::Level;
 use crate::model::Stream;
 use crate::output::stdout;
 use crate::singer;
 
+#[cfg(not(feature = "export"))]
+mod absent;
 mod demo;
 mod environment;
+#[cfg(feature = "export")]
 mod export;
 mod generate;
+#[cfg(feature = "export")]
 mod memory;
 mod paint;
+#[cfg(feature = "export")]
 mod progress;
+#[cfg(feature = "export")]
 mod show;
+#[cfg(feature = "export")]
 mod signals;
 mod simulate;
+#[cfg(feature = "export")]
 mod summary;
 
 use environment::Environment;
@@ -66,10 +74,15 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         state: Option<PathBuf>,
     },
+    #[cfg(feature = "export")]
     /// Export customers to a Delta table, a Parquet file or an Arrow stream; run again to keep it current
     Export(export::Options),
+    #[cfg(feature = "export")]
     /// Show what is in an exported table or file
     Show(show::Options),
+    #[cfg(not(feature = "export"))]
+    #[command(name = "export", alias = "show", hide = true, disable_help_flag = true)]
+    Absent(absent::Options),
     /// See the whole product work against the built-in simulator; needs no token
     Demo(demo::Options),
     /// Stand in for the Komet Sales API on loopback, for tests of pipelines
@@ -80,6 +93,33 @@ enum Command {
         #[command(subcommand)]
         what: generate::What,
     },
+}
+
+impl Command {
+    /// What is logged where nobody asks for more: where a protocol wants messages they say what is done; a person is told by
+    /// the summary.
+    fn level(&self) -> Level {
+        match self {
+            #[cfg(feature = "export")]
+            Self::Export(_) => Level::Warn,
+            _ => Level::Info,
+        }
+    }
+
+    /// Options that contradict each other.
+    fn check(&self, singer: &singer::Options) -> Result<(), &'static str> {
+        match self {
+            Self::Read { config, catalog, state } => read_once(
+                [Some(&config.config), Some(catalog), state.as_ref()].into_iter().flatten(),
+            ),
+            #[cfg(feature = "export")]
+            Self::Export(options) => {
+                read_once(options.config.iter().chain(singer.files()))?;
+                options.check()
+            }
+            _ => read_once(singer.files()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -96,40 +136,18 @@ struct OptionalConfigFile {
     config: Option<PathBuf>,
 }
 
-/// The commands that need the libraries for tables and stores. A program that does not name [`TABLES`] is
-/// linked without them.
-#[derive(Debug, Clone, Copy)]
-pub struct Tables {
-    export: fn(&export::Options, Level, File, &[&'static Stream]) -> Result<(), Failed>,
-    show: fn(&show::Options, File, &[&'static Stream]) -> Result<()>,
-}
-
-/// `export` and `show`.
-pub static TABLES: Tables = Tables { export: export::run, show: show::run };
-
-/// Runs a command line with these streams, and with or without the commands for tables. What it answers
-/// goes to stdout, the exit code says how it went: 0, 2 for a command line that is not understood, or the
-/// [`exit code`](crate::error::Kind) of the failure.
+/// Runs a command line with these streams. What it answers goes to stdout, the exit code says how it went: 0, 2 for a
+/// command line that is not understood, or the [`exit code`](crate::error::Kind) of the failure.
 pub fn main(
     arguments: impl IntoIterator<Item = OsString>,
     streams: &'static [&'static Stream],
-    tables: Option<&'static Tables>,
 ) -> ExitCode {
     // What a fault of this program says may quote what it was working on: only its place is shown.
     std::panic::set_hook(Box::new(|fault| {
         let place = fault.location().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(std::io::stderr(), "This program has a fault at {place}: report it.");
     }));
-    let mut program = Arguments::command();
-    if tables.is_none() {
-        for name in ["export", "show"] {
-            program = program.mut_subcommand(name, |command| command.hide(true));
-        }
-    }
-    let parsed = program
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
-    let arguments = match parsed {
+    let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(answer) => {
             // Help and version are answers too, and go to stdout.
@@ -138,29 +156,20 @@ pub fn main(
         }
     };
     let Arguments { command, singer, debug } = arguments;
-    // Where a protocol asks for messages they say what is done; a person is told by the summary.
-    let quiet = matches!(command, Some(Command::Export(_)));
-    let least = if quiet { Level::Warn } else { Level::Info };
+    let least = command.as_ref().map_or(Level::Info, Command::level);
     let level = if debug { Level::Debug } else { Environment::log_level().unwrap_or(least) };
-    let once = match &command {
-        Some(Command::Read { config, catalog, state }) => {
-            read_once([Some(&config.config), Some(catalog), state.as_ref()].into_iter().flatten())
-        }
-        Some(Command::Export(options)) => read_once(options.config.iter().chain(singer.files())),
-        _ => read_once(singer.files()),
+    let fits = match &command {
+        Some(command) => command.check(&singer),
+        None => read_once(singer.files()),
     };
-    let export = match &command {
-        Some(Command::Export(options)) => options.check(),
-        _ => Ok(()),
-    };
-    let fits = once.and(export).and_then(|()| singer.check(command.is_some()));
+    let fits = fits.and_then(|()| singer.check(command.is_some()));
     if let Err(answer) = fits {
         let mut program = Arguments::command();
         let _ = program.error(clap::error::ErrorKind::ArgumentConflict, answer).print();
         return ExitCode::from(USAGE);
     }
     let done = stdout::open().map_err(Failed::from).and_then(|stdout| match command {
-        Some(command) => run(command, level, stdout, streams, tables),
+        Some(command) => run(command, level, stdout, streams),
         None => {
             let surroundings = singer::Surroundings {
                 scratch: Environment::scratch(),
@@ -195,13 +204,7 @@ fn run(
     level: Level,
     stdout: File,
     streams: &'static [&'static Stream],
-    tables: Option<&'static Tables>,
 ) -> Result<(), Failed> {
-    let with_tables = || {
-        tables.ok_or_else(|| {
-            Error::config("This program reads for Airbyte and Singer alone, to keep its image small. `export` and `show` are in the program of the wheel.")
-        })
-    };
     let console = |stdout| Console::new(stdout, level);
     match command {
         Command::Spec => Ok(airbyte::spec(&console(stdout))?),
@@ -217,9 +220,13 @@ fn run(
             };
             airbyte::read(&console(stdout), streams, &files, Environment::scratch())
         }
-        Command::Export(options) => (with_tables()?.export)(&options, level, stdout, streams),
-        Command::Show(options) => Ok((with_tables()?.show)(&options, stdout, streams)?),
-        Command::Demo(options) => Ok(demo::run(&options, stdout, tables.is_some())?),
+        #[cfg(feature = "export")]
+        Command::Export(options) => export::run(&options, level, stdout, streams),
+        #[cfg(feature = "export")]
+        Command::Show(options) => Ok(show::run(&options, stdout, streams)?),
+        #[cfg(not(feature = "export"))]
+        Command::Absent(_) => Err(absent::refused().into()),
+        Command::Demo(options) => Ok(demo::run(&options, stdout)?),
         Command::Simulate(options) => Ok(simulate::run(&options, stdout)?),
         Command::Generate { what } => {
             Ok(generate::run(what, &mut Arguments::command(), streams, stdout)?)

@@ -23,7 +23,7 @@ const ORDER: &[&[&str]] = &[
     &["sync"],
     &["airbyte", "singer", "export"],
     &["cli"],
-    &["main", "source_main"],
+    &["main"],
 ];
 
 /// What the simulator, which stands for somebody else's server, may know of the product.
@@ -93,7 +93,7 @@ fn libraries_stay_in_their_places(source: &Source) -> Vec<String> {
 
 fn the_environment_is_read_in_cli(source: &Source) -> Vec<String> {
     // The arguments are the environment's too, and come in through `main`.
-    if ["cli", "main", "source_main"].contains(&source.room()) {
+    if ["cli", "main"].contains(&source.room()) {
         return Vec::new();
     }
     broken_by(source, |name| name.begins_with("std::env").then(|| "std::env".to_owned()))

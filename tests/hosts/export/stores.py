@@ -21,7 +21,7 @@ from azure.storage.blob import BlobServiceClient
 from botocore.config import Config
 from deltalake import DeltaTable
 
-AZURITE = Path(__file__).resolve().parents[3] / ".venvs/export/azurite/node_modules/azurite/dist/src/blob/main.js"
+AZURITE = Path(__file__).resolve().parents[3] / ".venvs/azurite/node_modules/azurite/dist/src/blob/main.js"
 
 # Speaks to loopback whatever proxies the environment names.
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -6,6 +6,7 @@ never goes back to an earlier one.
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
@@ -15,6 +16,9 @@ import pytest
 from exporter import Exporter
 from log import left_over
 from rows import found, once, source
+
+# tests/long kills more of them.
+KILLS = int(os.environ.get("KILLS", 250))
 
 INTERRUPTIONS = {signal.SIGTERM, signal.SIGINT}
 
@@ -89,7 +93,7 @@ class Scenario:
 def test_hundreds_of_kills_leave_a_whole_table_each_time(exporter, simulator, folder):
     scenario = Scenario(exporter, simulator(customers=5000), folder, seed=20170802)
     scenario.take_time()
-    for _ in range(250):
+    for _ in range(KILLS):
         scenario.edit(scenario.random.choice([1, 30, 400]))
         assert scenario.stop(signal.SIGKILL) in (0, -signal.SIGKILL)
     # Kills that all came too early or too late would have shown nothing.

@@ -197,6 +197,19 @@ def test_spec_check_and_discover_say_what_the_executable_says(container, connect
     assert container.stream(settings) == connector.stream(settings)
 
 
+def test_it_is_the_program_without_tables_and_says_where_they_are(container):
+    shown = container.run("demo", "--customers", "12")
+    assert shown.exit_code == 0, shown
+    assert b"What has changed since?" in shown.stdout and b"Delta" not in shown.stdout, shown
+    offered = container.run("--help").stdout.decode()
+    assert "simulate" in offered and "export" not in offered, offered
+    for words in (["export", "--to", "lake"], ["export", "--help"], ["show", "lake", "--json"]):
+        refused = container.run(*words)
+        assert refused.exit_code == FAILURES["config"][1], refused
+        assert b"Use the `kometsales` package." in refused.stderr, refused
+    assert container.spec() == json.loads((REPOSITORY / "spec/connector.json").read_text())["connectionSpecification"]
+
+
 def test_a_full_and_an_incremental_read_give_what_the_executable_gives(container, connector, simulator):
     company = simulator(customers=300)
     settings = company.config()

@@ -17,6 +17,7 @@ collect_ignore_glob = [] if importlib.util.find_spec("meltano") else ["*"]
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[2]
 ENVIRONMENTS = REPOSITORY / ".venvs/singer"
+BINARIES = Path(sys.executable).parent
 EXAMPLE = REPOSITORY / "examples/meltano"
 
 if not collect_ignore_glob:
@@ -31,41 +32,36 @@ def tap(connector) -> Tap:
 
 
 @pytest.fixture(scope="session")
-def target() -> str:
-    """What Rust calls this machine."""
-    said = subprocess.run(["rustc", "--version", "--verbose"], capture_output=True, text=True, check=True, timeout=60).stdout
-    (host,) = [line.removeprefix("host: ") for line in said.splitlines() if line.startswith("host: ")]
-    return host
+def checkout(executable: Path) -> Path:
+    """The folder in which the executable under test was built, and where nothing is built twice."""
+    folder = executable.parents[2]
+    return folder if (folder / "Cargo.toml").exists() else REPOSITORY
 
 
 @pytest.fixture(scope="session")
-def wheel(target: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built as the README says."""
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel for this machine, built as the README says."""
     folder = tmp_path_factory.mktemp("wheel")
-    binaries = Path(sys.executable).parent
-
-    def run(*command: object, **environment: str) -> None:
-        done = subprocess.run(
-            [str(part) for part in command],
-            capture_output=True,
-            text=True,
-            cwd=REPOSITORY,
-            env={**os.environ, **environment},
-            timeout=1200,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-
-    run(
-        *(binaries / "maturin", "build", "--release", "--locked", "--target", target, "--out", folder),
-        RUSTFLAGS="-C target-feature=+crt-static",
-        CARGO_NET_OFFLINE="true",
-    )
-    (built,) = folder.glob("*.whl")
-    machine = target.split("-")[0]
-    run(sys.executable, "-m", "wheel", "tags", "--remove", f"--platform-tag=+musllinux_1_2_{machine}", built)
+    _build(checkout, BINARIES / "maturin", "build", "--release", "--locked", "--out", folder)
     (built,) = folder.glob("*.whl")
     return built
+
+
+@pytest.fixture(scope="session")
+def shipped(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel for every machine. tests/long builds it whole; else its executable is the image's, which is there already."""
+    folder = tmp_path_factory.mktemp("shipped")
+    flags = [] if "WHOLE_WHEEL" in os.environ else ["--no-default-features"]
+    _build(checkout, checkout / "packaging/wheel", folder, *flags)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def _build(folder: Path, *command: object) -> None:
+    environment = {**os.environ, "PATH": f"{BINARIES}{os.pathsep}{os.environ['PATH']}", "CARGO_NET_OFFLINE": "true"}
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=folder, env=environment, timeout=2400, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.fixture(scope="session")

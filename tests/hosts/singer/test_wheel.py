@@ -1,4 +1,4 @@
-"""The wheel that Meltano installs the tap from."""
+"""The wheel that Meltano installs the tap from, as the README builds it for one machine, and as it is shipped for all."""
 
 from __future__ import annotations
 
@@ -7,43 +7,54 @@ import csv
 import hashlib
 import io
 import json
+import platform
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-from conftest import REPOSITORY
 from packaging.utils import parse_wheel_filename
 
 
-def test_it_is_for_every_python_and_every_c_library(wheel, target):
-    name, _, _, tags = parse_wheel_filename(wheel.name)
-    machine = target.split("-")[0]
+def test_the_one_that_is_shipped_is_for_every_python_and_every_c_library(shipped):
+    name, _, _, tags = parse_wheel_filename(shipped.name)
+    machine = platform.machine()
     assert name == "tap-kometsales"
     assert {(tag.interpreter, tag.abi) for tag in tags} == {("py3", "none")}
     assert {f"manylinux_2_17_{machine}", f"musllinux_1_2_{machine}"} <= {tag.platform for tag in tags}
+    executable = _executable(_contents(shipped))
+    # A program without an interpreter, in the words of ELF, needs no shared libraries: neither glibc nor musl.
+    assert b"/ld-linux" not in executable and b"/ld-musl" not in executable
 
 
-def test_it_is_whole_and_holds_the_executable_alone(wheel, executable, target):
+def test_it_is_whole_and_holds_the_executable_alone(wheel, shipped, executable, checkout):
+    for built in (wheel, shipped):
+        contents = _contents(built)
+        assert not any(name.endswith(".py") for name in contents)
+        for name, content in contents.items():
+            if ".dist-info/" in name:
+                assert str(checkout).encode() not in content, f"{name} tells where it was built"
+    assert _executable(_contents(wheel)) == executable.read_bytes(), "the wheel was built another time than the executable under test"
+
+
+def _contents(wheel: Path) -> dict[str, bytes]:
+    """The files of a wheel, each proved to be the one that its record lists."""
     with zipfile.ZipFile(wheel) as archive:
-        (record,) = [name for name in archive.namelist() if name.endswith(".dist-info/RECORD")]
-        listed = {path: digest for path, digest, _ in csv.reader(io.StringIO(archive.read(record).decode()))}
         contents = {name: archive.read(name) for name in archive.namelist()}
+    (record,) = [name for name in contents if name.endswith(".dist-info/RECORD")]
+    listed = {path: digest for path, digest, _ in csv.reader(io.StringIO(contents[record].decode()))}
     assert set(listed) == set(contents)
     for name, content in contents.items():
         if name != record:
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
             assert listed[name] == f"sha256={digest}", name
+    return contents
+
+
+def _executable(contents: dict[str, bytes]) -> bytes:
     (script,) = [name for name in contents if "/scripts/" in name]
     assert script.endswith(".data/scripts/kometsales")
-    assert not any(name.endswith(".py") for name in contents)
-    for name, content in contents.items():
-        if ".dist-info/" in name:
-            assert str(REPOSITORY).encode() not in content, f"{name} tells where it was built"
-    # A program without an interpreter, in the words of ELF, needs no shared libraries: neither glibc nor musl.
-    assert b"/ld-linux" not in contents[script] and b"/ld-musl" not in contents[script]
-    if executable == REPOSITORY / "target" / target / "release/kometsales":
-        assert contents[script] == executable.read_bytes(), "the wheel was built another time than the executable under test"
+    return contents[script]
 
 
 def test_it_installs_without_a_package_index_and_its_command_runs(wheel, tmp_path):

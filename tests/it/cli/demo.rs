@@ -62,21 +62,3 @@ fn a_company_without_customers_is_shown_too() {
     assert_eq!((code, told.as_str()), (Some(0), ""), "{shown}");
     assert!(shown.contains("0 customers, 0 of them active"), "{shown}");
 }
-
-#[test]
-fn the_program_of_the_image_is_the_same_without_tables() {
-    let program = env!("CARGO_BIN_EXE_source-kometsales");
-    let run = |arguments: &[&str]| Command::new(program).args(arguments).output().unwrap();
-    let shown = run(&["demo", "--customers", "12"]);
-    let text = String::from_utf8(shown.stdout).unwrap();
-    assert!(shown.status.success() && text.contains("5. What has changed since?"), "{text}");
-    assert!(!text.contains("Delta"), "{text}");
-    for arguments in [&["show", "lake"][..], &["export", "--to", "lake"]] {
-        let refused = run(arguments);
-        assert_eq!(refused.status.code(), Some(78));
-        let told = String::from_utf8(refused.stderr).unwrap();
-        assert!(told.contains("wheel"), "{told}");
-    }
-    let spec = |program: &str| Command::new(program).arg("spec").output().unwrap().stdout;
-    assert_eq!(spec(program), spec(env!("CARGO_BIN_EXE_kometsales")));
-}
