@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use super::stream::{EXTRA, Stream, Type};
+use super::stream::{EXTRA, EXTRA_DOCUMENTATION, Stream, Type};
 
 /// The column that says which values of a row were invalid and became null: one bit for each declared
 /// field, the first field lowest. It never leaves the product; sinks read it and drop it.
@@ -15,6 +15,25 @@ pub const EXTRA_NULLED: u64 = 1 << 63;
 
 /// The column of a table that says when a row was extracted: when its request was sent.
 pub const EXTRACTED_AT: &str = "_extracted_at";
+
+/// A column of a table that is no declared field.
+struct ProductColumn {
+    name: &'static str,
+    /// The number of the column in Parquet files. It is never given to another column.
+    field_id: i32,
+    documentation: &'static str,
+}
+
+/// The columns that tables have besides the declared fields. Their numbers begin where those of declared
+/// fields never reach.
+const PRODUCT_COLUMNS: [ProductColumn; 2] = [
+    ProductColumn { name: EXTRA, field_id: 1001, documentation: EXTRA_DOCUMENTATION },
+    ProductColumn {
+        name: EXTRACTED_AT,
+        field_id: 1002,
+        documentation: "When the request was sent whose reply had this row, in UTC.",
+    },
+];
 
 /// Which fields of a stream a reader asked for. The key and the cursor are always among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +79,27 @@ pub fn table_schema(stream: &Stream) -> SchemaRef {
     let fields = whole.fields().iter().filter(|field| field.name() != NULLED).cloned();
     let extracted_at = Field::new(EXTRACTED_AT, data_type(Type::Timestamp), false);
     Arc::new(Schema::new(fields.chain([Arc::new(extracted_at)]).collect::<Vec<_>>()))
+}
+
+/// One line on a column of [`table_schema`].
+pub fn column_documentation(stream: &Stream, name: &str) -> Option<&'static str> {
+    match stream.fields.iter().find(|field| field.name == name) {
+        Some(field) => Some(field.documentation),
+        None => product_column(name).map(|column| column.documentation),
+    }
+}
+
+/// The number by which Parquet files and Iceberg know a column of [`table_schema`]. Declared fields are
+/// numbered from 1 on, so a new field is declared behind the others.
+pub fn field_id(stream: &Stream, name: &str) -> Option<i32> {
+    match stream.fields.iter().position(|field| field.name == name) {
+        Some(position) => i32::try_from(position + 1).ok(),
+        None => product_column(name).map(|column| column.field_id),
+    }
+}
+
+fn product_column(name: &str) -> Option<&'static ProductColumn> {
+    PRODUCT_COLUMNS.iter().find(|column| column.name == name)
 }
 
 /// The schema of a batch: the selected fields in declared order, `_extra` (JSON text) if selected, and

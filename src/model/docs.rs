@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::stream::{EXTRA, Role, Stream, Type};
+use super::stream::{EXTRA, EXTRA_DOCUMENTATION, Role, Stream, Type};
 
 /// A Markdown table of the fields: name, type, meaning.
 pub fn markdown(stream: &Stream) -> String {
@@ -22,9 +22,6 @@ pub fn markdown(stream: &Stream) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(table, "| `{}` | {kind}{role} | {} |", field.name, field.documentation);
     }
-    let _ = writeln!(
-        table,
-        "| `{EXTRA}` | object | Fields that this version of the connector does not know, as they came. |"
-    );
+    let _ = writeln!(table, "| `{EXTRA}` | object | {EXTRA_DOCUMENTATION} |");
     table
 }

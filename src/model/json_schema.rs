@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::stream::{EXTRA, Field, Stream, Type};
+use super::stream::{EXTRA, EXTRA_DOCUMENTATION, Field, Stream, Type};
 
 /// The draft-7 schema of one record. Timestamps carry Airbyte's `timestamp_with_timezone`
 /// (`supported-data-types.md`), which Singer's targets ignore.
@@ -14,7 +14,7 @@ pub fn json_schema(stream: &Stream) -> Value {
         json!({
             "type": ["null", "object"],
             "additionalProperties": true,
-            "description": "Fields that this version of the connector does not know, as they came.",
+            "description": EXTRA_DOCUMENTATION,
         }),
     );
     json!({

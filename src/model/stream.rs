@@ -3,6 +3,10 @@
 /// The name of the field that holds what this version does not know, as one JSON object.
 pub const EXTRA: &str = "_extra";
 
+/// One line on [`EXTRA`] for schemas and documentation.
+pub const EXTRA_DOCUMENTATION: &str =
+    "Fields that this version of the connector does not know, as they came.";
+
 /// As many fields as one stream may declare: one bit each in the column of nulled values.
 const MOST_FIELDS: usize = 62;
 

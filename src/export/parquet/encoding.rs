@@ -50,6 +50,9 @@ pub(super) fn properties(
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("kometsales ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(level))
+        // Every reader reads PLAIN and dictionaries. DELTA_LENGTH_BYTE_ARRAY is refused by Spark 3.3, pyarrow 11
+        // and fastparquet, and fastparquet reads DELTA_BINARY_PACKED wrongly, or crashes.
+        .set_encoding(Encoding::PLAIN)
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_statistics_truncate_length(Some(STATISTICS_BYTES))
@@ -62,17 +65,10 @@ pub(super) fn properties(
         }]))
         .set_key_value_metadata(Some(footer.collect()));
     for (field, column) in sample.schema_ref().fields().iter().zip(sample.columns()) {
-        let path = ColumnPath::from(field.name().as_str());
         if repeats(column) {
+            let path = ColumnPath::from(field.name().as_str());
             builder = builder.set_column_dictionary_enabled(path, true);
-            continue;
         }
-        let encoding = match field.data_type() {
-            DataType::Utf8 => Encoding::DELTA_LENGTH_BYTE_ARRAY,
-            DataType::Boolean => Encoding::PLAIN,
-            _ => Encoding::DELTA_BINARY_PACKED,
-        };
-        builder = builder.set_column_encoding(path, encoding);
     }
     Ok(builder.build())
 }

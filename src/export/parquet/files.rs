@@ -1,14 +1,15 @@
 //! Rows on their way into files: whoever has rows hands them to a thread, which gathers them into row
 //! groups, encodes and uploads them.
 
+use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 use object_store::path::Path;
-use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
+use parquet::arrow::{ArrowSchemaConverter, PARQUET_FIELD_ID_META_KEY};
 use parquet::errors::ParquetError;
 use parquet::file::writer::SerializedFileWriter;
 
@@ -17,6 +18,7 @@ use super::row_group::{Place, RowGroup};
 use super::statistics::{Column, columns};
 use crate::error::{Error, Result};
 use crate::model::Stream;
+use crate::model::arrow::field_id;
 use crate::store::{Store, Upload};
 
 /// Batches that wait while a row group is encoded. More would be faster, hardly, and larger.
@@ -253,7 +255,7 @@ impl Encoder {
         let properties = encoding::properties(stream, first, footer)?;
         let upload = Upload::new(store, path.clone());
         let opened = ArrowSchemaConverter::new()
-            .convert(schema)
+            .convert(&numbered(schema, stream))
             .and_then(|columns| {
                 SerializedFileWriter::new(upload, columns.root_schema_ptr(), properties.into())
             })
@@ -278,6 +280,16 @@ impl Encoder {
         });
         Ok(())
     }
+}
+
+/// The schema with the number of each column, as Parquet and Iceberg know it.
+fn numbered(schema: &Schema, stream: &Stream) -> Schema {
+    let fields = schema.fields().iter().map(|field| {
+        let id = field_id(stream, field.name());
+        let id = id.map(|id| (PARQUET_FIELD_ID_META_KEY.to_owned(), id.to_string()));
+        field.as_ref().clone().with_metadata(HashMap::from_iter(id))
+    });
+    Schema::new(fields.collect::<Vec<_>>())
 }
 
 impl OpenFile {

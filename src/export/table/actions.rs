@@ -14,8 +14,8 @@ use url::Url;
 
 use super::log::now;
 use crate::export::parquet::{Bounds, Column, Written};
-use crate::model::Stream;
 use crate::model::arrow::table_schema;
+use crate::model::{Stream, Timestamp};
 
 /// A millisecond in microseconds.
 const MILLISECOND: i64 = 1000;
@@ -72,6 +72,14 @@ fn integer(value: Option<i64>) -> ArrayRef {
     Arc::new(Int64Array::from(vec![value]))
 }
 
+/// A bound of times as the log writes it: in whole milliseconds, rounded so that it stays a bound. `None` if
+/// the rounded time has no year of four digits, which many readers need to read the table at all.
+fn in_milliseconds(micros: i64, is_greatest: bool) -> Option<i64> {
+    let up = if is_greatest { MILLISECOND - 1 } else { 0 };
+    let rounded = micros.checked_add(up)?.div_euclid(MILLISECOND) * MILLISECOND;
+    Timestamp::from_micros(rounded).map(|_| rounded)
+}
+
 /// The smallest or the greatest value of a column; `None` if its type has none.
 fn bound(field: &Field, column: &Column, is_greatest: bool) -> Option<Member> {
     let number = match &column.bounds {
@@ -86,9 +94,7 @@ fn bound(field: &Field, column: &Column, is_greatest: bool) -> Option<Member> {
         DataType::Int64 => integer(number),
         DataType::Utf8 => Arc::new(StringArray::from(vec![text.map(String::as_str)])),
         DataType::Timestamp(_, _) => {
-            // The log has milliseconds; what is cut off must not make the greatest smaller.
-            let up = if is_greatest { MILLISECOND - 1 } else { 0 };
-            let number = number.map(|number| (number + up).div_euclid(MILLISECOND) * MILLISECOND);
+            let number = number.and_then(|micros| in_milliseconds(micros, is_greatest));
             Arc::new(TimestampMicrosecondArray::from(vec![number]).with_timezone("UTC"))
         }
         _ => return None,

@@ -1,18 +1,29 @@
 //! The columns of a table: what this version of the product has, against what the table has.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow_schema::Schema;
 use delta_kernel::KernelError;
 use delta_kernel::engine::arrow_conversion::TryFromArrow;
 use delta_kernel::schema::{SchemaRef, StructField, StructType};
 
 use crate::error::{Error, Result};
 use crate::model::Stream;
-use crate::model::arrow::table_schema;
+use crate::model::arrow::{column_documentation, table_schema};
 
-/// The schema of a new table.
+/// The member of a column's metadata that Spark, Databricks and Trino show as its comment.
+const COMMENT: &str = "comment";
+
+/// The schema of a new table. Each column has its documentation as a comment.
 pub(super) fn schema(stream: &Stream) -> Result<SchemaRef, KernelError> {
-    Ok(Arc::new(StructType::try_from_arrow(table_schema(stream).as_ref())?))
+    let schema = table_schema(stream);
+    let fields = schema.fields().iter().map(|field| {
+        let comment = column_documentation(stream, field.name()).unwrap_or_default();
+        let metadata = HashMap::from([(COMMENT.to_owned(), comment.to_owned())]);
+        field.as_ref().clone().with_metadata(metadata)
+    });
+    Ok(Arc::new(StructType::try_from_arrow(&Schema::new(fields.collect::<Vec<_>>()))?))
 }
 
 /// The columns that the product has learnt since the table was made.

@@ -16,6 +16,7 @@ use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
 use object_store::path::Path;
 use url::Url;
 
+use super::committer::FirstCommit;
 use super::note::{DOMAIN, Note};
 use super::{actions, columns};
 use crate::error::{Error, Kind, Result};
@@ -236,7 +237,7 @@ impl Log {
             .with_domain_metadata(DOMAIN, note)
             .with_transaction_id(DOMAIN, 0)
             .with_operation_metrics(metrics(change))
-            .build(&self.engine, Box::new(FileSystemCommitter::new()));
+            .build(&self.engine, Box::new(FirstCommit::new(self.stream)));
         let mut transaction = match transaction {
             Ok(transaction) => transaction,
             // Nothing has been sent yet: somebody else was first.

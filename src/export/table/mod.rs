@@ -3,6 +3,7 @@
 mod actions;
 mod bits;
 mod columns;
+mod committer;
 mod compare;
 mod contents;
 mod hash;

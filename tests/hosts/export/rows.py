@@ -74,7 +74,7 @@ def found(table: pyarrow.Table | polars.DataFrame) -> list[Row]:
         table = table.to_arrow()
     columns = [table.column(name) for name in COLUMNS]
     columns[UPDATED_ON] = columns[UPDATED_ON].cast(pyarrow.int64())
-    columns[EXTRA] = pyarrow.array([_canonical(text) for text in columns[EXTRA].to_pylist()], pyarrow.string())
+    columns[EXTRA] = pyarrow.array([canonical(text) for text in columns[EXTRA].to_pylist()], pyarrow.string())
     return list(zip(*(column.to_pylist() for column in columns), strict=True))
 
 
@@ -97,7 +97,7 @@ def _of_record(line: bytes) -> Row:
     return tuple(row)
 
 
-def _canonical(text: str | None) -> str | None:
+def canonical(text: str | None) -> str | None:
     return None if text is None else json.dumps(literally(text), sort_keys=True)
 
 

@@ -3,4 +3,5 @@
 mod interrupts;
 mod model;
 mod places;
+mod readers;
 mod stores;

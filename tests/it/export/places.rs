@@ -52,32 +52,32 @@ impl To {
     }
 }
 
-fn export(connector: &Connector, to: &str, more: &[&str]) -> Answer {
+pub(super) fn export(connector: &Connector, to: &str, more: &[&str]) -> Answer {
     let arguments = [&["export", "--config", "config.json", "--to", to], more].concat();
     connector.run(&arguments)
 }
 
 /// The table of the exports to `lake`.
-fn lake(connector: &Connector) -> Lake {
+pub(super) fn lake(connector: &Connector) -> Lake {
     Lake::in_folder(&connector.folder().join("lake/customers"))
 }
 
 /// An export to the table that worked: its summary.
-fn into_table(connector: &Connector, more: &[&str]) -> Value {
+pub(super) fn into_table(connector: &Connector, more: &[&str]) -> Value {
     let answer = export(connector, "lake", &[&["--json"], more].concat());
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     serde_json::from_str(answer.text()).unwrap()
 }
 
-fn customer(id: u32, name: &str, updated_on: &str) -> String {
+pub(super) fn customer(id: u32, name: &str, updated_on: &str) -> String {
     json!({"id": id.to_string(), "name": name, "active": "1", "updatedOn": updated_on}).to_string()
 }
 
-fn listed(customers: &[String]) -> Reply {
+pub(super) fn listed(customers: &[String]) -> Reply {
     list(&customers.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-fn replying(simulator: &Simulator, customers: &[(u32, &str, &str)]) {
+pub(super) fn replying(simulator: &Simulator, customers: &[(u32, &str, &str)]) {
     let customers: Vec<String> =
         customers.iter().map(|(id, name, time)| customer(*id, name, time)).collect();
     simulator.reply_next(listed(&customers));
