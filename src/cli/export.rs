@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use chrono::Utc;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use super::environment::Environment;
@@ -16,11 +16,12 @@ use super::summary::Summary;
 use super::{memory, signals};
 use crate::config::Config;
 use crate::error::{Error, Failed, Result};
-use crate::export::file::{ENDING, ParquetFile};
+use crate::export::file::ParquetFile;
 use crate::export::mode::TableMode;
 use crate::export::report::Report;
 use crate::export::stream::ArrowStream;
 use crate::export::table::Table;
+use crate::export::{Destination, TablePlace};
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::log::{Level, Log};
@@ -31,11 +32,9 @@ use crate::plan::{Mode, Plan, Request};
 use crate::sink::Sink;
 use crate::source::Source;
 use crate::state::State;
-use crate::store::{Options as StoreOptions, Store};
+use crate::store::{Options as StoreOptions, Place, Store};
+use crate::streams::find;
 use crate::sync::{self, RejectLimits};
-
-/// Where standard output is meant.
-const STDOUT: &str = "-";
 
 /// What to export, and where to.
 #[derive(Debug, Args)]
@@ -47,10 +46,13 @@ pub(super) struct Options {
     /// Where to: s3://bucket/path, gs://bucket/path, az://container/path, file:///folder or a path, for a
     /// Delta table below it; the same ending in .parquet for one file; - for an Arrow stream on stdout
     #[arg(long, value_name = "URL")]
-    to: String,
+    to: Destination,
+    /// The stream to export [default: customers]
+    #[arg(long, value_name = "NAME")]
+    stream: Option<String>,
     /// What becomes of the rows that the table has [default: merge]
     #[arg(long)]
-    mode: Option<ModeOption>,
+    mode: Option<TableMode>,
     /// Read everything, whatever the cursor in the table says
     #[arg(long)]
     full_refresh: bool,
@@ -68,42 +70,23 @@ pub(super) struct Options {
     json: bool,
 }
 
-/// A mode as the command line has it.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum ModeOption {
-    /// One row a customer: what was extracted later wins
-    Merge,
-    /// Every version of a customer
-    Append,
-    /// Exactly what the reply holds
-    Overwrite,
-}
-
 impl Options {
     /// Options that contradict each other.
     pub(super) fn check(&self) -> Result<(), &'static str> {
-        let is_table = self.to != STDOUT && !self.to.ends_with(ENDING);
-        match () {
-            () if !is_table && self.mode.is_some() => {
-                Err("--mode is for tables: a .parquet file and a stream hold what the reply holds")
-            }
-            () if self.to == STDOUT && self.check => {
-                Err("--check has nothing to test where the rows go to stdout")
-            }
-            () => Ok(()),
+        let is_table = matches!(self.to, Destination::Table(_));
+        if !is_table && self.mode.is_some() {
+            return Err(
+                "--mode is for tables: a .parquet file and a stream hold what the reply holds",
+            );
         }
-    }
-
-    fn mode(&self) -> TableMode {
-        match self.mode {
-            None | Some(ModeOption::Merge) => TableMode::Merge,
-            Some(ModeOption::Append) => TableMode::Append,
-            Some(ModeOption::Overwrite) => TableMode::Overwrite,
+        if self.to == Destination::Stdout && self.check {
+            return Err("--check has nothing to test where the rows go to stdout");
         }
+        Ok(())
     }
 }
 
-/// Exports the first of the streams.
+/// Exports a stream.
 pub(super) fn run(
     options: &Options,
     level: Level,
@@ -114,7 +97,7 @@ pub(super) fn run(
     let progress = Progress::new(Stderr::new(level, Environment::singer_log_config().as_deref()));
     let interrupt = Interrupt::default();
     let caught = signals::watch(&interrupt)?;
-    let Some(stream) = streams.first().copied() else { return Ok(()) };
+    let stream = find(streams, options.stream.as_deref())?;
     let export = Export { options, stream, progress: &progress, interrupt: &interrupt };
     let done = export.run(stdout);
     progress.end();
@@ -139,10 +122,10 @@ impl Export<'_> {
         let (config, warnings) = self.config()?;
         self.progress.stderr().hide(&config.token);
         warnings.iter().for_each(|warning| self.progress.warn(warning));
-        match self.options.to.as_str() {
-            STDOUT => self.to_stream(&config, stdout),
-            to if to.ends_with(ENDING) => self.to_file(&config, stdout),
-            _ => self.to_table(&config, stdout),
+        match &self.options.to {
+            Destination::Stdout => self.to_stream(&config, stdout),
+            Destination::File(place) => self.to_file(&config, place, stdout),
+            Destination::Table(table) => self.to_table(&config, table, stdout),
         }
     }
 
@@ -165,38 +148,41 @@ impl Export<'_> {
         Config::merge(&parts, &[])
     }
 
-    fn store(&self, config: &Config) -> Result<Store> {
+    fn store(&self, config: &Config, place: &Place) -> Result<Store> {
         let options = StoreOptions {
             settings: Environment::store_settings(),
             retry_window: config.retry_window,
             single_writer: self.options.single_writer,
             interrupt: self.interrupt.clone(),
         };
-        Store::open(&self.options.to, &options)
+        Store::open(place, &options)
     }
 
-    fn to_table(&self, config: &Config, stdout: File) -> Result<()> {
+    fn to_table(&self, config: &Config, to: &TablePlace, stdout: File) -> Result<()> {
         let (options, started) = (self.options, Instant::now());
-        let mode = options.mode();
-        let store = self.store(config)?;
+        let mode = options.mode.unwrap_or(TableMode::Merge);
+        let (store, stream) = (self.store(config, &to.place)?, self.stream);
         self.progress.stage("Opening", None);
-        let mut table =
-            Table::open(store, self.stream, mode, options.allow_shrink, now(), self.progress)?;
+        let shrink = options.allow_shrink;
+        let mut table = Table::open(store, to, stream, mode, shrink, now(), self.progress)?;
         let place = table.place();
         if options.check {
             table.probe()?;
             return self.checked(config, &place, stdout);
         }
-        let whole = options.full_refresh || mode == TableMode::Overwrite;
-        let plan = self.plan(config, if whole { None } else { Some(table.state()) });
+        let plan = if options.full_refresh || mode == TableMode::Overwrite {
+            self.plan(config, Mode::FullRefresh, None)
+        } else {
+            self.plan(config, Mode::Incremental, table.state())
+        };
         self.sync(config, &plan, &mut table, RejectLimits::kept(config.max_rejects))?;
         let Some(report) = table.report() else { return Err(no_report()) };
         self.tell(&place, "table", Some(mode.name()), started, report, stdout)
     }
 
-    fn to_file(&self, config: &Config, stdout: File) -> Result<()> {
+    fn to_file(&self, config: &Config, to: &Place, stdout: File) -> Result<()> {
         let (options, started) = (self.options, Instant::now());
-        let store = self.store(config)?;
+        let store = self.store(config, to)?;
         self.progress.stage("Opening", None);
         let mut file = ParquetFile::open(store, self.stream, options.allow_shrink, now())?;
         let place = file.place();
@@ -204,12 +190,8 @@ impl Export<'_> {
             file.probe()?;
             return self.checked(config, &place, stdout);
         }
-        self.sync(
-            config,
-            &self.plan(config, None),
-            &mut file,
-            RejectLimits::kept(config.max_rejects),
-        )?;
+        let plan = self.plan(config, Mode::FullRefresh, None);
+        self.sync(config, &plan, &mut file, RejectLimits::kept(config.max_rejects))?;
         let Some(report) = file.report() else { return Err(no_report()) };
         self.tell(&place, "file", None, started, report, stdout)
     }
@@ -222,12 +204,8 @@ impl Export<'_> {
             ));
         }
         let mut stream = ArrowStream::new(stdout, now());
-        self.sync(
-            config,
-            &self.plan(config, None),
-            &mut stream,
-            RejectLimits::listed(config.max_rejects),
-        )?;
+        let plan = self.plan(config, Mode::FullRefresh, None);
+        self.sync(config, &plan, &mut stream, RejectLimits::listed(config.max_rejects))?;
         let Some(report) = stream.report() else { return Err(no_report()) };
         // stdout is the stream's own.
         let text = self.summary("standard output", "stream", None, started, report, false);
@@ -236,12 +214,9 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// What to read: everything, or what changed since a state.
-    fn plan(&self, config: &Config, state: Option<Option<State>>) -> Plan {
-        let mode = if state.is_some() { Mode::Incremental } else { Mode::FullRefresh };
+    fn plan(&self, config: &Config, mode: Mode, state: Option<State>) -> Plan {
         let selection = Selection::all(self.stream);
-        let request = Request { stream: self.stream, selection, mode, state: state.flatten() };
-        Plan::new(config, request)
+        Plan::new(config, Request { stream: self.stream, selection, mode, state })
     }
 
     fn sync(

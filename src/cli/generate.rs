@@ -7,20 +7,20 @@ use clap_complete::Shell;
 
 use crate::airbyte::message::specification;
 use crate::config::settings;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Stream;
 use crate::model::docs::markdown;
 use crate::model::json_schema::json_schema;
 use crate::output::stdout;
+use crate::streams::find;
 
 /// What to write.
 #[derive(Debug, Clone, Subcommand)]
 pub(super) enum What {
     /// The JSON schema of a stream's records
     Schema {
-        /// The stream
-        #[arg(default_value = "customers")]
-        stream: String,
+        /// The stream [default: customers]
+        stream: Option<String>,
     },
     /// Airbyte's connection specification
     Spec,
@@ -41,7 +41,7 @@ pub(super) fn run(
     mut stdout: File,
 ) -> Result<()> {
     let text = match what {
-        What::Schema { stream } => pretty(&json_schema(find(streams, &stream)?)),
+        What::Schema { stream } => pretty(&json_schema(find(streams, stream.as_deref())?)),
         What::Spec => pretty(&specification()),
         What::Docs => docs(streams),
         What::Completions { shell } => {
@@ -51,13 +51,6 @@ pub(super) fn run(
         }
     };
     stdout::write(&mut stdout, &text)
-}
-
-fn find(streams: &[&'static Stream], name: &str) -> Result<&'static Stream> {
-    streams.iter().find(|stream| stream.name == name).copied().ok_or_else(|| {
-        let known: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
-        Error::config(format!("There is no stream `{name}`; there is: {}.", known.join(", ")))
-    })
 }
 
 fn pretty(json: &serde_json::Value) -> String {

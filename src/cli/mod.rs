@@ -1,5 +1,6 @@
 //! The command line: what to do, with which files, and the exit code.
 
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
@@ -10,7 +11,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::airbyte;
 use crate::airbyte::sink::Console;
-use crate::error::Failed;
+use crate::error::{Error, Failed};
 use crate::input::Input;
 use crate::log::Level;
 use crate::model::Stream;
@@ -150,6 +151,10 @@ pub fn main(
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(answer) => {
+            // A place is refused by what it means, not by how the command line is written.
+            if let Some(error) = answer.source().and_then(|cause| cause.downcast_ref::<Error>()) {
+                return unreported(error);
+            }
             // Help and version are answers too, and go to stdout.
             let _ = answer.print();
             return ExitCode::from(if answer.use_stderr() { USAGE } else { 0 });
@@ -182,13 +187,16 @@ pub fn main(
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed::Reported(code)) => ExitCode::from(code),
-        Err(Failed::Unreported(error)) => {
-            if !error.is_quiet() {
-                let _ = writeln!(std::io::stderr(), "error: {error}");
-            }
-            ExitCode::from(error.kind().exit_code())
-        }
+        Err(Failed::Unreported(error)) => unreported(&error),
     }
+}
+
+/// Reports a failure on stderr, where nothing else did.
+fn unreported(error: &Error) -> ExitCode {
+    if !error.is_quiet() {
+        let _ = writeln!(std::io::stderr(), "error: {error}");
+    }
+    ExitCode::from(error.kind().exit_code())
 }
 
 /// Standard input can be read once.

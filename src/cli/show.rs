@@ -9,12 +9,14 @@ use serde_json::{Value, json};
 
 use super::environment::Environment;
 use super::paint::{Paint, plural, thousands};
-use crate::error::Result;
-use crate::export::table::{Contents, contents};
+use crate::error::{Error, Result};
+use crate::export::Destination;
+use crate::export::table::{Contents, of_file, of_table};
 use crate::interrupt::Interrupt;
 use crate::model::Stream;
 use crate::output::stdout;
 use crate::store::{Options as StoreOptions, Store};
+use crate::streams::find;
 
 /// Months that have a bar of their own.
 const MONTHS: usize = 24;
@@ -30,22 +32,33 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Options {
     /// The place that `export --to` was given
     #[arg(value_name = "URL")]
-    url: String,
+    place: Destination,
+    /// The stream to show [default: customers]
+    #[arg(long, value_name = "NAME")]
+    stream: Option<String>,
     /// Show it as one JSON object
     #[arg(long)]
     json: bool,
 }
 
-/// Shows what is in the table of the first of the streams.
+/// Shows what is in the table of a stream.
 pub(super) fn run(options: &Options, mut stdout: File, streams: &[&'static Stream]) -> Result<()> {
-    let Some(stream) = streams.first().copied() else { return Ok(()) };
+    let stream = find(streams, options.stream.as_deref())?;
     let store = StoreOptions {
         settings: Environment::store_settings(),
         retry_window: PATIENCE,
         single_writer: false,
         interrupt: Interrupt::default(),
     };
-    let contents = contents(Store::open(&options.url, &store)?, stream)?;
+    let contents = match &options.place {
+        Destination::Table(table) => of_table(Store::open(&table.place, &store)?, table, stream)?,
+        Destination::File(place) => of_file(&Store::open(place, &store)?, stream)?,
+        Destination::Stdout => {
+            return Err(Error::config(
+                "A stream on stdout cannot be shown. Name a table or a file.",
+            ));
+        }
+    };
     let text = if options.json {
         format!("{}\n", as_json(&contents))
     } else {

@@ -2,6 +2,7 @@
 
 use object_store::path::Path;
 
+use super::destination::ENDING;
 use super::parquet::{Files, Layout, Reader, Uploaded, Written};
 use super::report::{Report, run_name};
 use super::rows::table_rows;
@@ -12,9 +13,6 @@ use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
 use crate::store::{Store, Upload};
-
-/// What the name of a Parquet file ends with.
-pub const ENDING: &str = ".parquet";
 
 /// A file that takes one export.
 pub struct ParquetFile {
@@ -74,7 +72,9 @@ impl ParquetFile {
     /// Where its rejected records go: `x.rejects.jsonl` beside `x.parquet`.
     fn rejects_path(&self) -> Path {
         let path = self.store.path().as_ref();
-        let beside = format!("{}.rejects.jsonl", path.strip_suffix(ENDING).unwrap_or(path));
+        // Whatever the case of the ending, it has as many bytes.
+        let stem = path.get(..path.len().saturating_sub(ENDING.len())).unwrap_or(path);
+        let beside = format!("{stem}.rejects.jsonl");
         // A path that begins with one that is right is right as it is.
         Path::parse(&beside).unwrap_or_else(|_| Path::from(beside))
     }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 
+mod destination;
 pub mod file;
 pub mod mode;
 mod parquet;
@@ -10,6 +11,8 @@ pub mod report;
 mod rows;
 pub mod stream;
 pub mod table;
+
+pub use destination::{Destination, TablePlace};
 
 /// Refuses to replace rows by less than half as many: that is more likely a fault than what is meant.
 fn refuse_shrinking(before: u64, rows: u64, place: &str) -> Result<()> {

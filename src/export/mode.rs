@@ -1,13 +1,15 @@
-//! What an export does with the rows that a table has.
+//! What becomes of the rows that a table has.
+
+use clap::ValueEnum;
 
 /// What an export does with the rows that a table has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TableMode {
-    /// One row a key: what was extracted later wins.
+    /// One row per record, the newest version
     Merge,
-    /// Every version of a row.
+    /// One row per version of a record
     Append,
-    /// Exactly what the reply held.
+    /// Exactly what Komet Sales has now
     Overwrite,
 }
 

@@ -20,11 +20,13 @@ use crate::secret::Token;
 mod create;
 mod explain;
 mod open;
+mod place;
 mod probe;
 mod upload;
 
 pub(crate) use explain::kind_among;
 pub use open::Options;
+pub use place::Place;
 pub(crate) use upload::Upload;
 
 /// How often a wait looks whether the user asked the run to end.
@@ -41,10 +43,8 @@ pub struct Store {
     /// As the library has it.
     bare: Arc<dyn ObjectStore>,
     runtime: Arc<Runtime>,
-    /// Where the user pointed, without a `/` at the end.
-    url: Url,
-    path: Path,
-    is_local: bool,
+    /// Where the user pointed.
+    place: Place,
     single_writer: bool,
     secrets: Arc<Vec<Token>>,
     /// What is missing in the environment, if anything is.
@@ -53,27 +53,19 @@ pub struct Store {
 }
 
 impl Store {
-    /// Where the user pointed.
-    pub fn url(&self) -> &Url {
-        &self.url
-    }
-
-    /// The same as people write it: a path for a folder of this machine, a URL otherwise.
+    /// An object as people write it: a path on this machine, a URL otherwise.
     pub fn shown(&self, path: &Path) -> String {
-        if self.is_local {
-            return format!("/{path}");
-        }
-        format!("{}://{}/{path}", self.url.scheme(), self.url.host_str().unwrap_or_default())
+        self.place.shown(path)
     }
 
-    /// The object or folder there.
+    /// The object or folder that the user named.
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.place.path()
     }
 
     /// The URL of a folder, as libraries for tables take it: with a `/` at the end.
     pub(crate) fn folder_url(&self, folder: &Path) -> Url {
-        let mut url = self.url.clone();
+        let mut url = self.place.url().clone();
         // Segment by segment, so that a `%` or a `?` in a name is one in the URL.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.clear().extend(folder.parts().map(|part| part.as_ref().to_owned())).push("");
@@ -91,7 +83,7 @@ impl Store {
 
     /// True for a folder of this machine.
     pub(crate) fn is_local(&self) -> bool {
-        self.is_local
+        self.place.is_local()
     }
 
     pub(crate) fn interrupt(&self) -> &Interrupt {

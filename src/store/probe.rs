@@ -3,6 +3,7 @@
 
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode, PutOptions};
+use rustix::fs::{Access, access};
 
 use super::Store;
 use crate::error::{Error, Result};
@@ -10,12 +11,15 @@ use crate::error::{Error, Result};
 impl Store {
     /// Writes a small object into a folder and removes it. Where the folder is to be a table the object is
     /// created twice as well: the second creation has to be refused, since that is what keeps two exports
-    /// from overwriting each other.
+    /// from overwriting each other. A folder of this machine that is not there yet is only looked at.
     ///
     /// # Errors
     /// `Config`: it cannot be written, or it cannot create conditionally and another writer is not ruled
     /// out. `Transient`: it did not answer.
     pub(crate) fn probe(&self, folder: &Path, is_table: bool) -> Result<()> {
+        if self.is_local() && !self.is_writable_folder(folder)? {
+            return Ok(());
+        }
         self.interrupt().hold()?;
         // Readers of folders pass over what begins with a dot.
         let name = format!(".kometsales-{:016x}", fastrand::u64(..));
@@ -32,6 +36,25 @@ impl Store {
             (Err(error), _) | (Ok(()), Err(error)) => Err(error),
             (Ok(()), Ok(())) => Ok(()),
         }
+    }
+
+    /// Whether a folder of this machine is there. One that is not is only looked at: nothing is made for an
+    /// export that may yet fail.
+    ///
+    /// # Errors
+    /// `Config`: it cannot be written, or it cannot be made.
+    fn is_writable_folder(&self, folder: &Path) -> Result<bool> {
+        let shown = self.shown(folder);
+        let wanted = std::path::Path::new(&shown);
+        let existing = wanted.ancestors().find(|folder| folder.exists()).unwrap_or(wanted);
+        if let Err(error) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
+            return Err(Error::config(format!(
+                "Cannot write to {}: {}. Use a folder that this user may write.",
+                existing.display(),
+                std::io::Error::from(error)
+            )));
+        }
+        Ok(existing == wanted)
     }
 
     fn write_twice(&self, path: &Path, is_creation: bool) -> Result<()> {

@@ -9,9 +9,11 @@ use arrow_array::{Array, RecordBatch};
 use arrow_schema::Schema;
 use serde_json::Value;
 
+use super::locate::locate;
 use super::log::{Log, Version};
 use super::note::{DOMAIN, Note};
 use crate::error::{Error, Result};
+use crate::export::destination::TablePlace;
 use crate::export::mode::TableMode;
 use crate::export::parquet::Reader;
 use crate::model::arrow::{EXTRACTED_AT, table_schema};
@@ -66,29 +68,27 @@ pub struct Run {
     pub at: Timestamp,
 }
 
-/// What is in the table of a stream at a place, or in the file that is there.
+/// What is in the table of a stream at a place.
 ///
 /// # Errors
 /// `Config`: there is none, or it cannot be read. `Transient`: the store cannot be reached.
-pub fn contents(store: Store, stream: &'static Stream) -> Result<Contents> {
-    if store.path().as_ref().ends_with(crate::export::file::ENDING) {
-        return of_file(&store, stream);
-    }
-    let below = Log::new(store.clone(), super::folder(&store, stream), stream);
-    if let Some(version) = below.load()? {
-        return of_table(&below, &version);
-    }
-    let itself = Log::new(store.clone(), store.path().clone(), stream);
-    match itself.load()? {
-        Some(version) => of_table(&itself, &version),
+pub fn of_table(store: Store, place: &TablePlace, stream: &'static Stream) -> Result<Contents> {
+    let folder = locate(&store, place, stream)?;
+    let log = Log::new(store, folder, stream);
+    match log.load()? {
+        Some(version) => of_version(&log, &version),
         None => Err(Error::config(format!(
             "There is no table at {}. Give the place that `export --to` was given.",
-            below.place()
+            log.place()
         ))),
     }
 }
 
-fn of_file(store: &Store, stream: &'static Stream) -> Result<Contents> {
+/// What is in a Parquet file.
+///
+/// # Errors
+/// As [`of_table`].
+pub fn of_file(store: &Store, stream: &'static Stream) -> Result<Contents> {
     let place = store.shown(store.path());
     let Some(there) = store.head(store.path())? else {
         return Err(Error::config(format!("There is no file at {place}. Check the path.")));
@@ -99,7 +99,7 @@ fn of_file(store: &Store, stream: &'static Stream) -> Result<Contents> {
     Ok(newest.contents(place, there.size, 1))
 }
 
-fn of_table(log: &Log, version: &Version) -> Result<Contents> {
+fn of_version(log: &Log, version: &Version) -> Result<Contents> {
     let mut newest = Newest::default();
     for file in &version.files {
         let reader = Reader::open(&log.store, &file.path, file.bytes)?;

@@ -7,18 +7,18 @@ mod committer;
 mod compare;
 mod contents;
 mod hash;
+mod locate;
 mod log;
 mod note;
 mod read;
 mod run;
 mod survey;
 
-use object_store::path::Path;
-
-pub use contents::{Contents, contents};
+pub use contents::{Contents, of_file, of_table};
 
 use self::log::{Log, Version};
 use self::run::Run;
+use super::destination::TablePlace;
 use super::mode::TableMode;
 use super::parquet::Reader;
 use super::refuse_shrinking;
@@ -44,7 +44,7 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The table of a stream below the place that the user named. A place in which there is none yet is
+    /// The table of a stream at the place that the user named. A place in which there is none yet is
     /// tested: see [`Store::probe`](super::store::Store).
     ///
     /// # Errors
@@ -52,13 +52,14 @@ impl<'a> Table<'a> {
     /// `Transient`: the store cannot be reached.
     pub fn open(
         store: Store,
+        place: &TablePlace,
         stream: &'static Stream,
         mode: TableMode,
         allow_shrink: bool,
         now: Timestamp,
         messages: &'a dyn Messages,
     ) -> Result<Self> {
-        let folder = folder(&store, stream);
+        let folder = locate::locate(&store, place, stream)?;
         if looks_encoded(folder.as_ref()) {
             return Err(Error::config(format!(
                 "A table cannot be made at {}: a `%` with two digits behind it is taken for an encoded character. Give the folder another name.",
@@ -144,11 +145,6 @@ fn looks_encoded(name: &str) -> bool {
     let bytes = name.as_bytes();
     (0..bytes.len())
         .any(|at| bytes[at] == b'%' && is_digit(bytes.get(at + 1)) && is_digit(bytes.get(at + 2)))
-}
-
-/// The folder of a stream's table below the place that the user named.
-fn folder(store: &Store, stream: &Stream) -> Path {
-    store.path().clone().join(stream.name)
 }
 
 impl Sink for Table<'_> {

@@ -13,6 +13,7 @@ use arrow_select::filter::filter_record_batch;
 use super::Table;
 use super::bits::Bits;
 use super::compare::{Changes, compare};
+use super::locate::rejects_folder;
 use super::log::{Change, Committed};
 use super::note::Note;
 use super::read::Read;
@@ -91,7 +92,7 @@ impl<'r, 'a> Run<'r, 'a> {
             return Ok(());
         }
         let log = &self.table.log;
-        let folder = log.store.path().clone().join(format!("{}_rejects", log.stream.name));
+        let folder = rejects_folder(&log.folder, log.stream);
         let path = folder.join(format!("{}.jsonl", self.table.run));
         let mut upload = rejects::copy(&log.store, path.clone(), &mut *self.reply.rejects()?)?;
         let bytes = upload.finish()?;

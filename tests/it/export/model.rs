@@ -11,6 +11,7 @@ use kometsales::export::file::ParquetFile;
 use kometsales::export::mode::TableMode;
 use kometsales::export::report::Report;
 use kometsales::export::table::Table;
+use kometsales::export::{Destination, TablePlace};
 use kometsales::interrupt::Interrupt;
 use kometsales::log::{Level, Log};
 use kometsales::model::arrow::Selection;
@@ -19,7 +20,7 @@ use kometsales::model::{Field, Stream, Timestamp, Type, Zone};
 use kometsales::plan::{Mode, Plan, Request};
 use kometsales::simulator::write_reply;
 use kometsales::source::{Accepted, Scratch, prove};
-use kometsales::store::{Options, Store};
+use kometsales::store::{Options, Place, Store};
 use kometsales::streams::customers::CUSTOMERS;
 use kometsales::sync::{RejectLimits, hand_over};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -41,7 +42,14 @@ fn store(place: &Path) -> Store {
         single_writer: false,
         interrupt: Interrupt::default(),
     };
-    Store::open(place.to_str().unwrap(), &options).unwrap()
+    Store::open(&Place::parse(place.to_str().unwrap()).unwrap(), &options).unwrap()
+}
+
+fn table_at(place: &Path) -> TablePlace {
+    match place.to_str().unwrap().parse() {
+        Ok(Destination::Table(table)) => table,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn config() -> Config {
@@ -67,7 +75,7 @@ fn export(
     reply: &[u8],
     now: Timestamp,
 ) -> Result<Report, Error> {
-    let mut table = Table::open(store(place), stream, mode, true, now, &Silent)?;
+    let mut table = Table::open(store(place), &table_at(place), stream, mode, true, now, &Silent)?;
     let accepted = accepted(stream, reply, now);
     hand_over(accepted, &plan(stream), &mut table, RejectLimits::kept(None), &Silent)?;
     Ok(table.report().unwrap().clone())

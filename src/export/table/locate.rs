@@ -1,0 +1,41 @@
+//! Which folder the table of a stream is in, or will be.
+
+use object_store::path::Path;
+
+use crate::error::{Error, Result};
+use crate::export::destination::TablePlace;
+use crate::model::Stream;
+use crate::store::Store;
+
+/// The place itself where it is a table, since that is what a summary shows; else the folder below it that
+/// has the stream's name.
+///
+/// # Errors
+/// `Config`: both are tables, or there is no table and the place was probably not meant.
+/// `Transient`: the store cannot be reached.
+pub(super) fn locate(store: &Store, place: &TablePlace, stream: &Stream) -> Result<Path> {
+    let itself = store.path().clone();
+    let below = itself.clone().join(stream.name);
+    let (is_table, is_below) = (has_log(store, &itself)?, has_log(store, &below)?);
+    match (&place.doubt, is_table, is_below) {
+        (_, true, true) => Err(Error::config(format!(
+            "{} is a table, and so is {}. Name the one below, or move one of them away.",
+            store.shown(&itself),
+            store.shown(&below)
+        ))),
+        (_, true, false) => Ok(itself),
+        (Some(doubt), false, false) => Err(Error::config(doubt)),
+        _ => Ok(below),
+    }
+}
+
+fn has_log(store: &Store, folder: &Path) -> Result<bool> {
+    Ok(!store.is_empty(&folder.clone().join("_delta_log"))?)
+}
+
+/// Where the rejected records of a table go: beside its folder.
+pub(super) fn rejects_folder(table: &Path, stream: &Stream) -> Path {
+    let mut parts: Vec<_> = table.parts().collect();
+    parts.pop();
+    Path::from_iter(parts).join(format!("{}_rejects", stream.name))
+}

@@ -1,0 +1,352 @@
+//! A place as a person writes it: a URL of an object store, or a path of this machine. It is understood once, or
+//! refused with the place that was probably meant. No store is asked for that; the folders of this machine are.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Component, Path as LocalPath, PathBuf};
+
+use object_store::path::Path;
+use url::Url;
+
+use crate::error::{Error, Result};
+
+/// The places that there are, for messages.
+const PLACES: &str = "s3://bucket/path, gs://bucket/path, az://container/path, abfss://…, file:///folder, or a path of this machine";
+
+/// Schemes of object stores that are reached.
+const REMOTE: [&str; 6] = ["s3", "s3a", "gs", "az", "abfs", "abfss"];
+
+/// A place that is understood. Nothing was asked of its store yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Without a `/` at the end.
+    url: Url,
+    path: Path,
+}
+
+impl Place {
+    /// Understands a place. Links in a local path are followed, so that there is one name for it from here on.
+    ///
+    /// # Errors
+    /// `Config`: it is none, or it is one that was probably not meant.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.trim().is_empty() {
+            return Err(Error::config(format!("The place to export to is empty. Use {PLACES}.")));
+        }
+        let url = match text.split_once("://") {
+            Some((scheme, rest)) => remote(text, scheme, rest)?,
+            None => {
+                refuse_slips(text)?;
+                local(LocalPath::new(text))?
+            }
+        };
+        let refuse = |error: object_store::path::Error| {
+            Error::config(format!("`{text}` cannot be a place: {error}. Use {PLACES}."))
+        };
+        let path = Path::from_url_path(url.path()).map_err(refuse)?;
+        Ok(Self { url, path })
+    }
+
+    /// The URL, without a `/` at its end.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The object or folder inside the store.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// True for a place on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.url.scheme() == "file"
+    }
+
+    /// The last part of its path; `None` for a whole bucket.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.path.filename()
+    }
+
+    /// An object of the same store as people write it: a path on this machine, a URL otherwise.
+    pub(crate) fn shown(&self, path: &Path) -> String {
+        if self.is_local() {
+            return format!("/{path}");
+        }
+        let container = match self.url.username() {
+            "" => String::new(),
+            container => format!("{container}@"),
+        };
+        let host = self.url.host_str().unwrap_or_default();
+        format!("{}://{container}{host}/{path}", self.url.scheme())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown(&self.path))
+    }
+}
+
+fn remote(text: &str, scheme: &str, rest: &str) -> Result<Url> {
+    let scheme = scheme.to_ascii_lowercase();
+    let is_abfs = scheme.starts_with("abfs");
+    let credentials = if is_abfs { &['?', '#'][..] } else { &['@', '?', '#'][..] };
+    // What such a text holds may be a secret, so it is not shown.
+    if rest.contains(credentials) || (is_abfs && rest.split('@').next().unwrap_or("").contains(':'))
+    {
+        return Err(Error::config(
+            "The place to export to has an `@`, a `?` or a `#` in it. Give the URL alone: credentials are read from the environment.",
+        ));
+    }
+    if scheme == "file" {
+        if !rest.starts_with('/') {
+            return Err(Error::config(format!(
+                "`{text}` names a machine. Did you mean file:///{rest}?"
+            )));
+        }
+        let path = Url::parse(text).ok().and_then(|url| url.to_file_path().ok());
+        let path = path.ok_or_else(|| not_a_place(text))?;
+        refuse_backslash(&path.to_string_lossy())?;
+        return local(&path);
+    }
+    if !REMOTE.contains(&scheme.as_str()) {
+        return Err(not_a_place(text));
+    }
+    let mut url = Url::parse(text).map_err(|_| not_a_place(text))?;
+    if url.host_str().is_none_or(str::is_empty) || (is_abfs && url.username().is_empty()) {
+        let form = match scheme.as_str() {
+            "abfs" | "abfss" => "abfss://container@account.dfs.core.windows.net/path".to_owned(),
+            "az" => "az://container/path".to_owned(),
+            scheme => format!("{scheme}://bucket/path"),
+        };
+        return Err(Error::config(format!("`{text}` names no bucket or container. Use {form}.")));
+    }
+    let trimmed = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&trimmed);
+    Ok(url)
+}
+
+/// Slips that would make a folder of this machine with a strange name.
+fn refuse_slips(text: &str) -> Result<()> {
+    let first = text.split('/').next().unwrap_or_default();
+    if let Some(home) = text.strip_prefix('~') {
+        return Err(Error::config(format!(
+            "`{text}` begins with ~, which the shell did not replace because of quotes. Did you mean \"$HOME\"{home}?"
+        )));
+    }
+    if text.starts_with('$') {
+        return Err(Error::config(format!(
+            "`{text}` begins with a variable that the shell did not replace. Use double quotes or none."
+        )));
+    }
+    if let Some((scheme, rest)) = first.split_once(':')
+        && is_scheme(scheme)
+    {
+        return Err(misspelt_url(text, scheme, rest));
+    }
+    refuse_backslash(text)
+}
+
+fn is_scheme(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && characters.all(|other| other.is_ascii_alphanumeric() || "+-.".contains(other))
+}
+
+fn misspelt_url(text: &str, scheme: &str, rest: &str) -> Error {
+    let lower = scheme.to_ascii_lowercase();
+    let behind = text[scheme.len() + 1..].trim_start_matches('/');
+    if REMOTE.contains(&lower.as_str()) && !behind.contains(['@', '?', '#']) {
+        return Error::config(format!(
+            "`{text}` lacks a slash behind `{scheme}:`. Did you mean {lower}://{behind}?"
+        ));
+    }
+    if lower == "file" {
+        return Error::config(format!(
+            "`{text}` lacks slashes behind `file:`. Did you mean file:///{behind}?"
+        ));
+    }
+    if scheme.len() == 1 && (rest.is_empty() || rest.starts_with('\\')) {
+        return Error::config(format!(
+            "`{text}` is a path of Windows. Use a path of this machine, with / between its parts."
+        ));
+    }
+    Error::config(format!(
+        "`{scheme}:` is not a kind of place that is known. Use {PLACES}; ./{text} insists on a folder of that name."
+    ))
+}
+
+fn refuse_backslash(text: &str) -> Result<()> {
+    if !text.contains('\\') {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "`{text}` has a backslash, which libraries for tables take for a slash. Did you mean {}?",
+        text.replace('\\', "/")
+    )))
+}
+
+fn not_a_place(text: &str) -> Error {
+    // Nothing behind a scheme that is not known is shown: it may hold a secret.
+    let scheme = text.split("://").next().unwrap_or_default();
+    Error::config(format!("Cannot export to {scheme}://…. Use {PLACES}."))
+}
+
+/// The one name of a local path: its deepest part that exists, with every link followed, and the rest behind it.
+fn local(path: &LocalPath) -> Result<Url> {
+    let shown = path.display();
+    let absolute = std::path::absolute(path).map_err(|error| {
+        Error::config(format!("The path {shown} cannot be read: {error}. Check it."))
+    })?;
+    let mut rest: Vec<Component<'_>> = Vec::new();
+    let mut existing = absolute.as_path();
+    let mut canonical = loop {
+        match existing.canonicalize() {
+            Ok(canonical) => break canonical,
+            Err(_) if existing.is_symlink() => {
+                return Err(Error::config(format!(
+                    "{} is a link to nothing. Remove it, or make what it leads to.",
+                    existing.display()
+                )));
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error) => {
+                return Err(Error::config(format!(
+                    "The path {shown} cannot be read: {error}. Check each part of it, and its permissions."
+                )));
+            }
+        }
+        rest.extend(existing.components().next_back());
+        existing = existing.parent().unwrap_or(LocalPath::new("/"));
+    };
+    if !rest.is_empty() && !canonical.is_dir() {
+        return Err(Error::config(format!(
+            "{} is a file, so nothing can be made below it. Use another place.",
+            canonical.display()
+        )));
+    }
+    for part in rest.into_iter().rev() {
+        match part {
+            Component::ParentDir => drop(canonical.pop()),
+            part => canonical.push(part),
+        }
+    }
+    url_of(&canonical).ok_or_else(|| {
+        Error::config(format!(
+            "The path {shown} is not UTF-8, which no reader of tables takes. Rename it."
+        ))
+    })
+}
+
+fn url_of(path: &PathBuf) -> Option<Url> {
+    path.to_str()?;
+    let mut url = Url::from_file_path(path).ok()?;
+    let trimmed = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&trimmed);
+    Some(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn refused(text: &str) -> String {
+        let error = Place::parse(text).expect_err(text);
+        assert_eq!(error.kind(), Kind::Config, "{text}");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_place_is_shown_as_people_write_it() {
+        for text in [
+            "s3://bucket/a/b",
+            "s3a://bucket/a",
+            "gs://bucket/ñ",
+            "az://container/p",
+            "abfss://c@account.dfs.core.windows.net/p/q",
+            "/no/such/folder",
+        ] {
+            assert_eq!(Place::parse(text).unwrap().to_string(), text);
+            assert_eq!(Place::parse(&format!("{text}/")).unwrap().to_string(), text);
+        }
+        assert_eq!(Place::parse("S3://bucket/a").unwrap().to_string(), "s3://bucket/a");
+        assert_eq!(Place::parse("file:///no/such/folder").unwrap().to_string(), "/no/such/folder");
+        assert_eq!(Place::parse("/no/such/../lake.v2").unwrap().to_string(), "/no/lake.v2");
+    }
+
+    #[test]
+    fn a_slip_is_refused_with_what_was_probably_meant() {
+        for (text, meant) in [
+            ("s3:/bucket/x", "s3://bucket/x"),
+            ("s3:bucket", "s3://bucket"),
+            ("S3:bucket/x", "s3://bucket/x"),
+            ("gs:/bucket/x", "gs://bucket/x"),
+            ("az:c/x", "az://c/x"),
+            ("abfss:/c/x", "abfss://c/x"),
+            ("file:/x", "file:///x"),
+            ("file:x/y", "file:///x/y"),
+            ("file://x/y", "file:///x/y"),
+            ("~/lake", "\"$HOME\"/lake"),
+            ("~user/lake", "\"$HOME\"user/lake"),
+            ("$HOME/lake", "double quotes"),
+            ("${LAKE}/x", "double quotes"),
+            ("C:\\data", "Windows"),
+            ("c:\\data\\lake", "Windows"),
+            ("lake\\customers", "lake/customers"),
+            ("dbfs:/mnt/x", "./dbfs:/mnt/x"),
+            ("hdfs:x", "s3://bucket/path"),
+            ("http://host/x", "s3://bucket/path"),
+            ("dbfs:///mnt/x", "s3://bucket/path"),
+            ("s3://", "bucket"),
+            ("s3:///x", "bucket"),
+            ("abfss://account.dfs.core.windows.net/x", "container@account"),
+            ("", "empty"),
+            ("  ", "empty"),
+        ] {
+            let message = refused(text);
+            assert!(message.contains(meant), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn credentials_in_a_place_are_refused_and_not_shown() {
+        for text in [
+            "s3://key:hidden@bucket/x",
+            "az://c/x?sig=hidden",
+            "gs://b/x#hidden",
+            "abfss://c:hidden@a.dfs.core.windows.net/x",
+            "abfss://c@a.dfs.core.windows.net/x?sig=hidden",
+            "http://me:hidden@host/x",
+        ] {
+            assert!(!refused(text).contains("hidden"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dot_insists_on_a_folder_of_a_strange_name() {
+        let place = Place::parse("./s3:x").unwrap();
+        assert!(place.is_local() && place.name() == Some("s3:x"), "{place}");
+    }
+
+    #[test]
+    fn links_are_followed_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("real")).unwrap();
+        std::os::unix::fs::symlink(root.join("real"), root.join("link")).unwrap();
+        std::os::unix::fs::symlink(root.join("gone"), root.join("dangling")).unwrap();
+        std::fs::write(root.join("file"), "").unwrap();
+        let parsed = |name: &str| Place::parse(root.join(name).to_str().unwrap());
+        let real = root.join("real").display().to_string();
+        for name in ["link", "link/", "real/../link", "./link"] {
+            assert_eq!(parsed(name).unwrap().to_string(), real, "{name}");
+        }
+        assert_eq!(parsed("link/new/lake").unwrap().to_string(), format!("{real}/new/lake"));
+        let url = format!("file://{}/link/x", root.display());
+        assert_eq!(Place::parse(&url).unwrap().to_string(), format!("{real}/x"));
+        assert!(parsed("dangling").unwrap_err().to_string().contains("a link to nothing"));
+        assert!(parsed("dangling/x").unwrap_err().to_string().contains("a link to nothing"));
+        assert!(parsed("file/x").unwrap_err().to_string().contains("is a file"));
+    }
+}
