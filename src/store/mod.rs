@@ -174,6 +174,21 @@ impl Store {
         });
     }
 
+    /// The one name of a folder of this machine, which may be a link; other stores have no links.
+    pub(crate) fn followed(&self, folder: Path) -> Path {
+        let canonical = || std::fs::canonicalize(self.shown(&folder)).ok();
+        let found = self.is_local().then(canonical).flatten();
+        found.and_then(|path| Path::from_absolute_path(path).ok()).unwrap_or(folder)
+    }
+
+    /// Makes a folder of this machine; other stores have none. Where that fails, so does what is written next,
+    /// and says why.
+    pub(crate) fn make_folder(&self, folder: &Path) {
+        if self.is_local() {
+            let _ = std::fs::create_dir_all(self.shown(folder));
+        }
+    }
+
     /// True if there is nothing at all below a folder.
     pub(crate) fn is_empty(&self, folder: &Path) -> Result<bool> {
         let first = async { self.objects.list(Some(folder)).try_next().await };

@@ -209,7 +209,8 @@ fn local(path: &LocalPath) -> Result<Url> {
                     existing.display()
                 )));
             }
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             Err(error) => {
                 return Err(Error::config(format!(
                     "The path {shown} cannot be read: {error}. Check each part of it, and its permissions."

@@ -40,7 +40,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("delta_kernel_default_engine", &["export/table/"]),
     ("indicatif", &["cli/"]),
     ("signal_hook", &["cli/"]),
-    ("clap", &["cli/", "singer/mod.rs"]),
+    ("clap", &["cli/", "singer/mod.rs", "export/mode.rs"]),
     ("clap_complete", &["cli/"]),
     ("secrecy", &["secret.rs"]),
     ("expose_secret", &["secret.rs"]),

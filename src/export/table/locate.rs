@@ -15,7 +15,7 @@ use crate::store::Store;
 /// `Transient`: the store cannot be reached.
 pub(super) fn locate(store: &Store, place: &TablePlace, stream: &Stream) -> Result<Path> {
     let itself = store.path().clone();
-    let below = itself.clone().join(stream.name);
+    let below = store.followed(itself.clone().join(stream.name));
     let (is_table, is_below) = (has_log(store, &itself)?, has_log(store, &below)?);
     match (&place.doubt, is_table, is_below) {
         (_, true, true) => Err(Error::config(format!(

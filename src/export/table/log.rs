@@ -230,6 +230,8 @@ impl Log {
     }
 
     fn create(&self, change: &Change<'_>) -> Result<Option<CommittedTransaction>, KernelError> {
+        // The kernel wants the folder of a table of this machine to be there.
+        self.store.make_folder(&self.folder);
         let schema = columns::schema(self.stream)?;
         let note = change.note.to_json(self.stream).to_string();
         let transaction = create_table(self.root.as_str(), schema, ENGINE, true)
