@@ -1,7 +1,6 @@
 //! `demo`: every verb against the simulator, as processes of their own, shown to a person.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use tempfile::TempDir;
 use super::environment::Environment;
 use super::paint::{Paint, thousands};
 use crate::error::{Error, Result};
-use crate::output::stdout;
+use crate::output::stdout::Stdout;
 use crate::simulator::{self, Simulator};
 
 /// What the demonstration is to show.
@@ -38,7 +37,7 @@ const SHORT: usize = 6;
 const WORTH_A_RATE: u64 = 50_000;
 
 /// Runs the demonstration. It ends with a table where this build can export.
-pub(super) fn run(options: &Options, stdout: File) -> Result<()> {
+pub(super) fn run(options: &Options, stdout: Stdout) -> Result<()> {
     let customers = options.customers;
     let simulator =
         Simulator::start(simulator::Options { customers, ..simulator::Options::default() })?;
@@ -79,7 +78,7 @@ struct Demo {
     /// Where the table is that it ends with.
     table: PathBuf,
     paint: Paint,
-    stdout: File,
+    stdout: Stdout,
     step: u32,
 }
 
@@ -298,7 +297,7 @@ impl Demo {
     }
 
     fn say(&mut self, text: &str) -> Result<()> {
-        stdout::write(&mut self.stdout, text)
+        self.stdout.say(text)
     }
 
     fn write(&self, name: &str, content: &Value) -> Result<()> {

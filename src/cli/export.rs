@@ -1,7 +1,5 @@
 //! `export`: from the API to a table, a file or a stream, without a pipeline.
 
-use std::fs::File;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -10,10 +8,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::environment::Environment;
+use super::memory;
 use super::paint::Paint;
 use super::progress::Progress;
+use super::signals::Watch;
 use super::summary::Summary;
-use super::{memory, signals};
 use crate::config::Config;
 use crate::error::{Error, Failed, Result};
 use crate::export::file::ParquetFile;
@@ -27,7 +26,8 @@ use crate::interrupt::Interrupt;
 use crate::log::{Level, Log};
 use crate::model::arrow::Selection;
 use crate::model::{Stream, Timestamp};
-use crate::output::{stderr::Stderr, stdout};
+use crate::output::stderr::Stderr;
+use crate::output::stdout::Stdout;
 use crate::plan::{Mode, Plan, Request};
 use crate::sink::Sink;
 use crate::source::Source;
@@ -71,6 +71,11 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// Whether the rows go to stdout.
+    pub(super) fn is_to_stdout(&self) -> bool {
+        self.to == Destination::Stdout
+    }
+
     /// Options that contradict each other.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let is_table = matches!(self.to, Destination::Table(_));
@@ -79,7 +84,7 @@ impl Options {
                 "--mode is for tables: a .parquet file and a stream hold what the reply holds",
             );
         }
-        if self.to == Destination::Stdout && self.check {
+        if self.is_to_stdout() && self.check {
             return Err("--check has nothing to test where the rows go to stdout");
         }
         Ok(())
@@ -90,22 +95,21 @@ impl Options {
 pub(super) fn run(
     options: &Options,
     level: Level,
-    stdout: File,
+    stdout: Stdout,
     streams: &[&'static Stream],
+    signals: &Watch,
 ) -> Result<(), Failed> {
     memory::fix_threshold();
     let progress = Progress::new(Stderr::new(level, Environment::singer_log_config().as_deref()));
-    let interrupt = Interrupt::default();
-    let caught = signals::watch(&interrupt)?;
     let stream = find(streams, options.stream.as_deref())?;
-    let export = Export { options, stream, progress: &progress, interrupt: &interrupt };
+    let export = Export { options, stream, progress: &progress, interrupt: signals.interrupt() };
     let done = export.run(stdout);
     progress.end();
     if let Err(error) = &done
-        && interrupt.is_asked()
+        && signals.interrupt().is_asked()
     {
         progress.stderr().critical(&error.to_string());
-        caught.end();
+        signals.end();
     }
     Ok(done?)
 }
@@ -118,7 +122,7 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
-    fn run(&self, stdout: File) -> Result<()> {
+    fn run(&self, stdout: Stdout) -> Result<()> {
         let (config, warnings) = self.config()?;
         self.progress.stderr().hide(&config.token);
         warnings.iter().for_each(|warning| self.progress.warn(warning));
@@ -158,7 +162,7 @@ impl Export<'_> {
         Store::open(place, &options)
     }
 
-    fn to_table(&self, config: &Config, to: &TablePlace, stdout: File) -> Result<()> {
+    fn to_table(&self, config: &Config, to: &TablePlace, stdout: Stdout) -> Result<()> {
         let (options, started) = (self.options, Instant::now());
         let mode = options.mode.unwrap_or(TableMode::Merge);
         let (store, stream) = (self.store(config, &to.place)?, self.stream);
@@ -180,7 +184,7 @@ impl Export<'_> {
         self.tell(&place, "table", Some(mode.name()), started, report, stdout)
     }
 
-    fn to_file(&self, config: &Config, to: &Place, stdout: File) -> Result<()> {
+    fn to_file(&self, config: &Config, to: &Place, stdout: Stdout) -> Result<()> {
         let (options, started) = (self.options, Instant::now());
         let store = self.store(config, to)?;
         self.progress.stage("Opening", None);
@@ -196,7 +200,7 @@ impl Export<'_> {
         self.tell(&place, "file", None, started, report, stdout)
     }
 
-    fn to_stream(&self, config: &Config, stdout: File) -> Result<()> {
+    fn to_stream(&self, config: &Config, stdout: Stdout) -> Result<()> {
         let started = Instant::now();
         if stdout.is_terminal() {
             return Err(Error::config(
@@ -232,14 +236,14 @@ impl Export<'_> {
         Ok(())
     }
 
-    fn checked(&self, config: &Config, place: &str, mut stdout: File) -> Result<()> {
+    fn checked(&self, config: &Config, place: &str, mut stdout: Stdout) -> Result<()> {
         Source::new(config, Environment::scratch(), self.progress).check(self.stream)?;
         let text = if self.options.json {
             format!("{}\n", json!({"to": place, "check": "ok"}))
         } else {
             format!("{place} can be written, and Komet Sales accepts the token.\n")
         };
-        stdout::write(&mut stdout, &text)
+        stdout.say(&text)
     }
 
     fn tell(
@@ -249,10 +253,10 @@ impl Export<'_> {
         mode: Option<&'static str>,
         started: Instant,
         report: &Report,
-        mut stdout: File,
+        mut stdout: Stdout,
     ) -> Result<()> {
         let text = self.summary(to, kind, mode, started, report, stdout.is_terminal());
-        stdout::write(&mut stdout, &text)
+        stdout.say(&text)
     }
 
     fn summary(

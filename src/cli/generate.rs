@@ -1,7 +1,5 @@
 //! `generate`: what is derived from the declarations, so that none of it is written by hand.
 
-use std::fs::File;
-
 use clap::{Command, Subcommand};
 use clap_complete::Shell;
 
@@ -11,7 +9,7 @@ use crate::error::Result;
 use crate::model::Stream;
 use crate::model::docs::markdown;
 use crate::model::json_schema::json_schema;
-use crate::output::stdout;
+use crate::output::stdout::Stdout;
 use crate::streams::find;
 
 /// What to write.
@@ -38,7 +36,7 @@ pub(super) fn run(
     what: What,
     command: &mut Command,
     streams: &[&'static Stream],
-    mut stdout: File,
+    mut stdout: Stdout,
 ) -> Result<()> {
     let text = match what {
         What::Schema { stream } => pretty(&json_schema(find(streams, stream.as_deref())?)),
@@ -50,7 +48,7 @@ pub(super) fn run(
             String::from_utf8_lossy(&script).into_owned()
         }
     };
-    stdout::write(&mut stdout, &text)
+    stdout.say(&text)
 }
 
 fn pretty(json: &serde_json::Value) -> String {

@@ -22,6 +22,10 @@ pub(super) fn fix_threshold() {
     }
     let mut arguments = std::env::args_os();
     let (Ok(program), Some(name)) = (std::env::current_exe(), arguments.next()) else { return };
+    // Started through the loader (`ld.so ./kometsales`), the process is the loader.
+    if program.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"ld")) {
+        return;
+    }
     // It returns only if it failed.
     let _ = Command::new(program)
         .arg0(name)

@@ -2,8 +2,8 @@
 
 use std::error::Error as _;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -15,11 +15,12 @@ use crate::error::{Error, Failed};
 use crate::input::Input;
 use crate::log::Level;
 use crate::model::Stream;
-use crate::output::stdout;
+use crate::output::stdout::Stdout;
 use crate::singer;
 
 #[cfg(not(feature = "export"))]
 mod absent;
+mod core_dump;
 mod demo;
 mod environment;
 #[cfg(feature = "export")]
@@ -32,13 +33,13 @@ mod paint;
 mod progress;
 #[cfg(feature = "export")]
 mod show;
-#[cfg(feature = "export")]
 mod signals;
 mod simulate;
 #[cfg(feature = "export")]
 mod summary;
 
 use environment::Environment;
+use signals::Watch;
 
 /// The exit code of a command line that is not understood: that of every tool of this kind.
 const USAGE: u8 = 2;
@@ -104,6 +105,15 @@ impl Command {
             #[cfg(feature = "export")]
             Self::Export(_) => Level::Warn,
             _ => Level::Info,
+        }
+    }
+
+    /// Whether what it says on stdout is what it is run for.
+    fn has_result(&self) -> bool {
+        match self {
+            #[cfg(feature = "export")]
+            Self::Export(options) => options.is_to_stdout(),
+            _ => true,
         }
     }
 
@@ -173,22 +183,43 @@ pub fn main(
         let _ = program.error(clap::error::ErrorKind::ArgumentConflict, answer).print();
         return ExitCode::from(USAGE);
     }
-    let done = stdout::open().map_err(Failed::from).and_then(|stdout| match command {
-        Some(command) => run(command, level, stdout, streams),
+    let attempt = AssertUnwindSafe(|| perform(command, &singer, level, streams));
+    // What a bug left behind is not looked at again: the process ends.
+    let done = catch_unwind(attempt).unwrap_or_else(|_| Err(Failed::Unreported(bug())));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed::Reported(code)) => ExitCode::from(code),
+        Err(Failed::Unreported(error)) => unreported(&error),
+    }
+}
+
+fn perform(
+    command: Option<Command>,
+    singer: &singer::Options,
+    level: Level,
+    streams: &'static [&'static Stream],
+) -> Result<(), Failed> {
+    core_dump::prevent();
+    let signals = Watch::start()?;
+    let has_result = command.as_ref().map_or(!singer.is_test(), Command::has_result);
+    let stdout = Stdout::open(has_result)?;
+    match command {
+        Some(command) => run(command, level, stdout, streams, &signals),
         None => {
             let surroundings = singer::Surroundings {
                 scratch: Environment::scratch(),
                 log_config: Environment::singer_log_config(),
                 variable: &Environment::variable,
             };
-            singer::run(&singer, &surroundings, level, stdout, streams)
+            singer::run(singer, &surroundings, level, stdout, streams)
         }
-    });
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failed::Reported(code)) => ExitCode::from(code),
-        Err(Failed::Unreported(error)) => unreported(&error),
     }
+}
+
+fn bug() -> Error {
+    Error::system(
+        "This is a bug in kometsales. Please report it, with the place that stderr names.",
+    )
 }
 
 /// Reports a failure on stderr, where nothing else did.
@@ -210,8 +241,13 @@ fn read_once<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), &'stati
 fn run(
     command: Command,
     level: Level,
-    stdout: File,
+    stdout: Stdout,
     streams: &'static [&'static Stream],
+    #[cfg_attr(
+        not(feature = "export"),
+        expect(unused_variables, reason = "only exports clean up")
+    )]
+    signals: &Watch,
 ) -> Result<(), Failed> {
     let console = |stdout| Console::new(stdout, level);
     match command {
@@ -229,7 +265,7 @@ fn run(
             airbyte::read(&console(stdout), streams, &files, Environment::scratch())
         }
         #[cfg(feature = "export")]
-        Command::Export(options) => export::run(&options, level, stdout, streams),
+        Command::Export(options) => export::run(&options, level, stdout, streams, signals),
         #[cfg(feature = "export")]
         Command::Show(options) => Ok(show::run(&options, stdout, streams)?),
         #[cfg(not(feature = "export"))]

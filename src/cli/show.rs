@@ -1,7 +1,5 @@
 //! `show`: what is in a table.
 
-use std::fs::File;
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,7 +12,7 @@ use crate::export::Destination;
 use crate::export::table::{Contents, of_file, of_table};
 use crate::interrupt::Interrupt;
 use crate::model::Stream;
-use crate::output::stdout;
+use crate::output::stdout::Stdout;
 use crate::store::{Options as StoreOptions, Store};
 use crate::streams::find;
 
@@ -42,7 +40,11 @@ pub(super) struct Options {
 }
 
 /// Shows what is in the table of a stream.
-pub(super) fn run(options: &Options, mut stdout: File, streams: &[&'static Stream]) -> Result<()> {
+pub(super) fn run(
+    options: &Options,
+    mut stdout: Stdout,
+    streams: &[&'static Stream],
+) -> Result<()> {
     let stream = find(streams, options.stream.as_deref())?;
     let store = StoreOptions {
         settings: Environment::store_settings(),
@@ -65,7 +67,7 @@ pub(super) fn run(options: &Options, mut stdout: File, streams: &[&'static Strea
         let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
         as_text(&contents, stream, paint)
     };
-    stdout::write(&mut stdout, &text)
+    stdout.say(&text)
 }
 
 fn as_json(contents: &Contents) -> Value {

@@ -1,4 +1,7 @@
-//! Ctrl-C and SIGTERM: the run tidies up where something would be left behind, and ends as the signal asks.
+//! Ctrl-C and SIGTERM: the run cleans up where something would be left behind, and ends as the signal asks.
+//!
+//! Every command watches for them. As the first process of a container the program would otherwise never end: the
+//! kernel gives such a process no signal that it does not handle.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -10,37 +13,77 @@ use signal_hook::low_level::emulate_default_handler;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 
-/// The signal that was caught.
-pub(super) struct Caught(Arc<AtomicI32>);
+/// What a shell adds to the number of a signal in the exit code of a process that it ended.
+const SIGNALLED: i32 = 128;
 
-/// From now on a signal asks the run to end, and ends the process where nothing would be left behind.
-pub(super) fn watch(interrupt: &Interrupt) -> Result<Caught> {
-    let fault = |error: std::io::Error| {
-        Error::system(format!("Signals cannot be watched: {error}. Run again.")).caused_by(error)
-    };
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(fault)?;
-    let caught = Arc::new(AtomicI32::new(0));
-    let (seen, interrupt) = (caught.clone(), interrupt.clone());
-    let watch = move || {
-        for signal in signals.forever() {
-            seen.store(signal, Ordering::SeqCst);
-            if interrupt.ask() {
-                // It does not return from a signal that ends a process.
-                let _ = emulate_default_handler(signal);
-            }
-        }
-    };
-    std::thread::Builder::new().name("signals".into()).spawn(watch).map_err(fault)?;
-    Ok(Caught(caught))
+/// Signals that are watched for.
+pub(super) struct Watch {
+    interrupt: Interrupt,
+    caught: Arc<AtomicI32>,
 }
 
-impl Caught {
+impl Watch {
+    /// From now on a signal asks the run to end, and ends the process where nothing would be left behind. A signal that
+    /// was ignored from the start, as of a job in the background of a script, stays ignored.
+    ///
+    /// # Errors
+    /// `System`: signals cannot be watched.
+    pub(super) fn start() -> Result<Self> {
+        let watch = Self { interrupt: Interrupt::default(), caught: Arc::default() };
+        let ignored = ignored();
+        let watched =
+            [SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+        let cannot = |error: std::io::Error| {
+            Error::system(format!("Signals cannot be watched: {error}. Run again."))
+                .caused_by(error)
+        };
+        let mut signals = Signals::new(watched.collect::<Vec<_>>()).map_err(cannot)?;
+        let (interrupt, caught) = (watch.interrupt.clone(), watch.caught.clone());
+        let wait = move || {
+            for signal in signals.forever() {
+                caught.store(signal, Ordering::SeqCst);
+                if interrupt.ask() {
+                    end(signal);
+                }
+            }
+        };
+        std::thread::Builder::new().name("signals".into()).spawn(wait).map_err(cannot)?;
+        Ok(watch)
+    }
+
+    /// The user's wish to end.
+    #[cfg(feature = "export")]
+    pub(super) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
     /// Ends the process the way the signal would have, if there was one, so that a shell or a scheduler
     /// sees what happened.
+    #[cfg(feature = "export")]
     pub(super) fn end(&self) {
-        let signal = self.0.load(Ordering::SeqCst);
+        let signal = self.caught.load(Ordering::SeqCst);
         if signal != 0 {
-            let _ = emulate_default_handler(signal);
+            end(signal);
         }
     }
+}
+
+/// The signals that are ignored, a bit each (`proc_pid_status(5)`, `SigIgn`). Where there is no such file none is known.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    clippy::exit,
+    reason = "a signal has no default action for the first process of a container"
+)]
+fn end(signal: i32) {
+    if std::process::id() != 1 {
+        // It does not return from a signal that ends a process.
+        let _ = emulate_default_handler(signal);
+    }
+    std::process::exit(SIGNALLED + signal);
 }

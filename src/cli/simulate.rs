@@ -1,12 +1,11 @@
 //! `simulate`: the simulator as a program of its own.
 
-use std::fs::File;
 use std::io::Write;
 
 use clap::Args;
 
 use crate::error::Result;
-use crate::output::stdout;
+use crate::output::stdout::Stdout;
 use crate::simulator::{self, DEMO_TOKEN, ScheduledFault, Simulator, describe_faults};
 
 /// How the simulator is to be.
@@ -33,7 +32,7 @@ fn faults() -> String {
 }
 
 /// Runs the simulator until the process is ended.
-pub(super) fn run(options: &Options, mut stdout: File) -> Result<()> {
+pub(super) fn run(options: &Options, mut stdout: Stdout) -> Result<()> {
     let faults: Result<Vec<ScheduledFault>> =
         options.faults.iter().map(|fault| fault.parse()).collect();
     let simulator = Simulator::start(simulator::Options {
@@ -48,7 +47,7 @@ pub(super) fn run(options: &Options, mut stdout: File) -> Result<()> {
         simulator.base_url(),
         simulator.token()
     );
-    stdout::write(&mut stdout, &said)?;
+    stdout.say(&said)?;
     let _ = writeln!(
         std::io::stderr(),
         "{} customers. Edit some while it runs: curl -X POST '{origin}/simulator/change?customers=7'. Ctrl-C ends it.",

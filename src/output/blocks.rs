@@ -1,7 +1,8 @@
 //! stdout in blocks: lines are gathered and written together, and flushed where a host waits for them.
 
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 
+use super::stdout::explain;
 use crate::error::{Error, Result};
 
 /// Bytes of lines that are written together. A pipe takes 64 KiB at a time.
@@ -12,13 +13,21 @@ const BLOCK: usize = 128 * 1024;
 pub(crate) struct Block<W> {
     writer: W,
     lines: Vec<u8>,
-    is_lost: bool,
+    /// Why stdout cannot be written any more.
+    lost: Option<Lost>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Lost {
+    /// The reader went away, which is nothing to report.
+    Closed,
+    Failed,
 }
 
 impl<W: Write> Block<W> {
     /// Gathers lines for `writer`.
     pub(crate) fn new(writer: W) -> Self {
-        Self { writer, lines: Vec::with_capacity(BLOCK + BLOCK / 4), is_lost: false }
+        Self { writer, lines: Vec::with_capacity(BLOCK + BLOCK / 4), lost: None }
     }
 
     /// Where the next line goes. Call [`line_ended`](Self::line_ended) behind it.
@@ -51,25 +60,27 @@ impl<W: Write> Block<W> {
     /// # Errors
     /// `System`: stdout cannot be written. A reader that went away is an error to be quiet about.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        if self.is_lost {
-            self.lines.clear();
-            // What follows half a line would be taken for the rest of it.
-            return Err(Error::system("stdout could not be written before, so nothing more is."));
+        // What follows half a line would be taken for the rest of it.
+        match self.lost {
+            None => {}
+            Some(Lost::Closed) => return Err(Error::output_closed()),
+            Some(Lost::Failed) => {
+                return Err(Error::system(
+                    "stdout could not be written before, so nothing more is.",
+                ));
+            }
         }
         let written = self.writer.write_all(&self.lines).and_then(|()| self.writer.flush());
         self.lines.clear();
-        self.is_lost = written.is_err();
-        written.map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => Error::output_closed(),
-            _ => Error::system(format!(
-                "stdout could not be written: {error}. Check what it goes to, and run again."
-            ))
-            .caused_by(error),
+        written.map_err(|error| {
+            let error = explain(error);
+            self.lost = Some(if error.is_quiet() { Lost::Closed } else { Lost::Failed });
+            error
         })
     }
 
     /// True if stdout could not be written: what it should have said has to be said elsewhere.
     pub(crate) fn is_lost(&self) -> bool {
-        self.is_lost
+        self.lost.is_some()
     }
 }

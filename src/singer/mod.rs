@@ -1,6 +1,5 @@
 //! Singer: a tap with the bare flags that every tap has.
 
-use std::fs::File;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -13,7 +12,7 @@ use crate::input::Input;
 use crate::log::{Level, Log};
 use crate::model::{Stream, docs};
 use crate::output::stderr::{Metric, Stderr};
-use crate::output::stdout;
+use crate::output::stdout::Stdout;
 use crate::plan::{Mode, Plan, Request};
 use crate::receipt::Receipt;
 use crate::source::{Scratch, Source};
@@ -95,6 +94,11 @@ impl Options {
         self.config.iter().chain(&self.catalog).chain(&self.state)
     }
 
+    /// Whether the configuration is only tested, which the exit code answers.
+    pub fn is_test(&self) -> bool {
+        self.test == Some(Test::All)
+    }
+
     /// Checks what the parser cannot: a verb has its own flags, and without a verb there must be a flag.
     pub fn check(&self, has_verb: bool) -> Result<(), &'static str> {
         let is_used = !self.config.is_empty()
@@ -123,14 +127,14 @@ pub fn run(
     options: &Options,
     surroundings: &Surroundings<'_>,
     level: Level,
-    mut stdout: File,
+    mut stdout: Stdout,
     streams: &'static [&'static Stream],
 ) -> Result<(), Failed> {
     let log = Stderr::new(level, surroundings.log_config.as_deref());
     let done = if options.about {
-        stdout::write(&mut stdout, &about(options.format, streams))
+        stdout.say(&about(options.format, streams))
     } else if options.discover {
-        stdout::write(&mut stdout, &format!("{:#}\n", discovered(streams)))
+        stdout.say(&format!("{:#}\n", discovered(streams)))
     } else {
         synchronise(options, surroundings, &log, stdout, streams)
     };
@@ -146,7 +150,7 @@ fn synchronise(
     options: &Options,
     surroundings: &Surroundings<'_>,
     log: &Stderr,
-    stdout: File,
+    stdout: Stdout,
     streams: &'static [&'static Stream],
 ) -> Result<()> {
     let parts = parts(&options.config, surroundings)?;

@@ -4,3 +4,5 @@ mod demo;
 mod generated;
 mod process;
 mod secrecy;
+mod signals;
+mod stdout;

@@ -132,10 +132,15 @@ impl Connector {
         command
     }
 
-    /// Starts a full read whose output is left to the test.
-    pub(crate) fn start_read(&self) -> Child {
+    /// Writes the files of a full read.
+    pub(crate) fn prepare_read(&self) {
         self.write("config.json", self.config.to_string());
         self.write("catalog.json", catalog("customers", "full_refresh", Value::Null).to_string());
+    }
+
+    /// Starts a full read whose output is left to the test.
+    pub(crate) fn start_read(&self) -> Child {
+        self.prepare_read();
         self.command(&["read", "--config", "config.json", "--catalog", "catalog.json"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -1,0 +1,118 @@
+//! Whatever stdout is connected to: nothing, a reader that leaves, a pipe that does not block.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::support::{Connector, collect, finish, simulator, wait};
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+/// Every command whose result goes to stdout.
+const COMMANDS: &[&[&str]] = &[
+    &["spec"],
+    &["check", "--config", "config.json"],
+    &["discover"],
+    &["read", "--config", "config.json", "--catalog", "catalog.json"],
+    &["--config", "config.json"],
+    &["--discover"],
+    &["--about"],
+    &["export", "--config", "config.json", "--to", "-"],
+    &["generate", "docs"],
+];
+
+/// Runs a command in a shell that redirects its stdout.
+fn redirected(
+    connector: &Connector,
+    arguments: &[&str],
+    redirection: &str,
+) -> (Option<i32>, String) {
+    let program = connector.command(arguments);
+    let words: Vec<String> = std::iter::once(program.get_program())
+        .chain(program.get_args())
+        .map(|word| format!("'{}'", word.display()))
+        .collect();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", &format!("{} {redirection}", words.join(" "))])
+        .current_dir(connector.folder());
+    let answer = finish(command, b"");
+    (answer.code, answer.stderr)
+}
+
+#[test]
+fn a_stdout_that_is_closed_from_the_start_is_an_error_and_one_that_discards_is_none() {
+    for arguments in COMMANDS {
+        let simulator = simulator(10);
+        let connector = Connector::of(&simulator);
+        connector.prepare_read();
+        let (code, stderr) = redirected(&connector, arguments, ">&-");
+        assert_eq!(code, Some(70), "{arguments:?}");
+        assert!(stderr.contains("stdout is closed") && stderr.lines().count() == 1, "{stderr}");
+        assert!(simulator.requests().is_empty(), "{arguments:?}");
+        let (code, stderr) = redirected(&connector, arguments, ">/dev/null");
+        assert_eq!(code, Some(0), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn an_export_to_a_place_needs_no_stdout() {
+    for redirection in [">&-", ">/dev/null", "<>/dev/null >&0"] {
+        let simulator = simulator(10);
+        let connector = Connector::of(&simulator);
+        connector.prepare_read();
+        let export = ["export", "--config", "config.json", "--to", "lake"];
+        let (code, stderr) = redirected(&connector, &export, redirection);
+        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{redirection}");
+        assert!(connector.folder().join("lake/customers/_delta_log").is_dir());
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_after_any_number_of_bytes_is_no_message() {
+    let simulator = simulator(2000);
+    let connector = Connector::of(&simulator);
+    connector.prepare_read();
+    for bytes in [0, 1, 50, 90, 150, 300, 500, 700, 1000, 5000, 100_000] {
+        for level in ["debug", "info"] {
+            let read = ["read", "--config", "config.json", "--catalog", "catalog.json"];
+            let mut command = connector.command(&read);
+            command.env("LOG_LEVEL", level).stdin(Stdio::null());
+            let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+            let mut stdout = child.stdout.take().unwrap();
+            stdout.read_exact(&mut vec![0; bytes]).unwrap();
+            drop(stdout);
+            let stderr = collect(child.stderr.take());
+            let code = wait(&mut child).code();
+            assert_eq!(String::from_utf8(stderr.join().unwrap()).unwrap(), "", "{bytes}, {level}");
+            assert_eq!(code, Some(70), "{bytes}, {level}");
+        }
+    }
+}
+
+#[test]
+fn a_pipe_that_does_not_block_is_waited_for() {
+    const CUSTOMERS: u64 = 5000;
+    let simulator = simulator(CUSTOMERS);
+    let connector = Connector::of(&simulator);
+    connector.prepare_read();
+    for arguments in [
+        &["read", "--config", "config.json", "--catalog", "catalog.json"][..],
+        &["--config", "config.json"],
+    ] {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        fcntl_setfl(&writer, fcntl_getfl(&writer).unwrap() | OFlags::NONBLOCK).unwrap();
+        let mut command = connector.command(arguments);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        drop(command);
+        let stderr = collect(child.stderr.take());
+        std::thread::sleep(Duration::from_millis(300));
+        let mut lines = String::new();
+        reader.read_to_string(&mut lines).unwrap();
+        let code = wait(&mut child).code();
+        assert_eq!(code, Some(0), "{:?}", String::from_utf8(stderr.join().unwrap()));
+        let records = lines.lines().filter(|line| line.contains(r#""RECORD""#)).count() as u64;
+        assert_eq!(records, CUSTOMERS);
+        assert!(lines.lines().last().unwrap().contains('}'), "{arguments:?}");
+    }
+}
