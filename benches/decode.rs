@@ -40,7 +40,7 @@ struct Reading {
 
 impl Reading {
     fn new(selection: Selection) -> Self {
-        let config = br#"{"authentication_token": "bench"}"#;
+        let config = br#"{"authentication_token": "benchmark"}"#;
         let (config, _) = Config::parse(config, "the benchmark").unwrap();
         let request =
             Request { stream: &CUSTOMERS, selection, mode: Mode::FullRefresh, state: None };

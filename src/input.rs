@@ -32,7 +32,9 @@ impl Input {
     /// What it is called in messages.
     pub fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File(path) if is_path(path) => path.display().to_string(),
+            // It may be the token itself.
+            Self::File(_) => "the file that was named".to_owned(),
             Self::Standard => "standard input".to_owned(),
             Self::Inline => "the command line".to_owned(),
             Self::Given(_) => "given".to_owned(),
@@ -67,5 +69,39 @@ impl Input {
             ))
         })?;
         Ok(content)
+    }
+}
+
+/// Whether a text on the command line is there as a file, or is written as one.
+fn is_path(path: &Path) -> bool {
+    const MAX_ENDING_LETTERS: usize = 5;
+    let text = path.to_string_lossy();
+    let ending = path.extension().map(|ending| ending.to_string_lossy());
+    let has_ending = ending.is_some_and(|ending| {
+        ending.len() <= MAX_ENDING_LETTERS && ending.chars().all(|c| c.is_ascii_alphabetic())
+    });
+    path.exists() || has_ending || text.starts_with(['/', '.', '~'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_token_is_not_a_name() {
+        for (text, is_shown) in [
+            ("config.json", true),
+            ("./config", true),
+            ("/etc/komet/token", true),
+            ("folder/config.yaml", true),
+            ("k0m3t-s3cr3t-t0k3n", false),
+            ("eyJhbGciOi.eyJzdWIiOiIx.SflKxwRJSM", false),
+            ("aGVsbG8/d29ybGQ=", false),
+        ] {
+            let name = Input::of(Path::new(text)).name();
+            assert_eq!(name == text, is_shown, "{text}: {name}");
+            let error = Input::of(Path::new(text)).read("configuration").unwrap_err();
+            assert_eq!(error.to_string().contains(text), is_shown, "{error}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! or right of it, and imports leftwards only:
 //!
 //! ```text
-//! error ← {secret, log, interrupt} ← model ← streams ← {config, state} ← {plan, receipt}
+//! error ← {document, secret, log, interrupt} ← model ← streams ← {config, state} ← {plan, receipt}
 //!     ← {source, sink, store, output, input} ← sync ← {airbyte, singer, export} ← cli
 //! ```
 //!
@@ -21,6 +21,7 @@
 pub mod airbyte;
 pub mod cli;
 pub mod config;
+pub mod document;
 pub mod error;
 #[cfg(feature = "export")]
 pub mod export;

@@ -125,8 +125,10 @@ mod tests {
 
     fn config(members: &str) -> Config {
         let comma = if members.is_empty() { "" } else { ", " };
-        let json = format!(r#"{{"authentication_token": "abc"{comma}{members}}}"#);
-        Config::parse(json.as_bytes(), "test").unwrap().0
+        let json = format!(r#"{{"authentication_token": "abcdefgh"{comma}{members}}}"#);
+        let config = Config::parse(json.as_bytes(), "test").unwrap().0;
+        // The token under which the kept fingerprint was made.
+        Config { token: crate::secret::Token::new("abc".into()), ..config }
     }
 
     fn at(text: &str) -> Timestamp {

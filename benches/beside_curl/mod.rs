@@ -60,7 +60,7 @@ impl Bench {
         let bytes = reply.metadata().unwrap().len();
         let port = serve(reply);
         let config = format!(
-            r#"{{"authentication_token": "bench", "base_url": "http://127.0.0.1:{port}/api"}}"#
+            r#"{{"authentication_token": "benchmark", "base_url": "http://127.0.0.1:{port}/api"}}"#
         );
         std::fs::write(folder.path().join("config.json"), config).unwrap();
         let url = format!("http://127.0.0.1:{port}/api/customer.list");

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::document;
 use crate::error::{Error, Result};
 use crate::model::Stream;
 use crate::model::arrow::Selection;
@@ -65,12 +66,14 @@ impl Configured {
     /// # Errors
     /// `Config`: it is no configured catalog.
     pub fn parse(json: &[u8], origin: &str) -> Result<Self> {
-        let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
-        serde_json::from_slice(json).map_err(|error| {
-            Error::config(format!(
-                "The configured catalog ({origin}) cannot be read: {error}. Expected {{\"streams\": [{{\"stream\": {{\"name\": …}}, \"sync_mode\": …}}]}}, made from what `discover` shows."
-            ))
-        })
+        let expected = "Expected {\"streams\": [{\"stream\": {\"name\": …}, \"sync_mode\": …}]}, made from what `discover` shows.";
+        let what = format!("The configured catalog ({origin})");
+        match document::parse(json, &what, expected) {
+            Err(_) if is_of_singer(json) => Err(Error::config(format!(
+                "{what} is a catalog of Singer, and `read` takes one of Airbyte. {expected}"
+            ))),
+            parsed => parsed,
+        }
     }
 
     /// The names of the streams, as they stand.
@@ -112,6 +115,12 @@ impl Configured {
         }
         Ok(wanted)
     }
+}
+
+/// Whether it is what `--discover` of a tap prints.
+fn is_of_singer(json: &[u8]) -> bool {
+    let json: Value = serde_json::from_slice(document::without_mark(json)).unwrap_or_default();
+    json.pointer("/streams/0/tap_stream_id").is_some()
 }
 
 /// The fields of a schema's `properties`; all of them where it has none.

@@ -2,9 +2,13 @@
 
 use serde_json::Value;
 
+use crate::document;
 use crate::error::{Error, Result};
 use crate::model::{Stream, Zone};
 use crate::state::State;
+
+/// What to do about a state that cannot be read.
+const ADVICE: &str = "Give back what this connector wrote, or an empty list to read everything.";
 
 /// What a state file holds: for each stream by name, its state as it was written.
 #[derive(Debug, Default)]
@@ -21,23 +25,20 @@ impl Given {
     /// # Errors
     /// `Config`: it is none of these.
     pub fn parse(json: &[u8], origin: &str) -> Result<Self> {
-        let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json).trim_ascii();
+        let json = document::without_mark(json).trim_ascii();
         if json.is_empty() {
             return Ok(Self::default());
         }
         let refuse = |fault: &str| {
-            Error::config(format!(
-                "The state ({origin}) cannot be read: {fault}. Give back what this connector wrote, or an empty list to read everything."
-            ))
+            Error::config(format!("The state ({origin}) cannot be read: {fault}. {ADVICE}"))
         };
-        let json: Value =
-            serde_json::from_slice(json).map_err(|error| refuse(&error.to_string()))?;
+        let json: Value = document::parse(json, &format!("The state ({origin})"), ADVICE)?;
         let mut given = Self::default();
         match json {
             Value::Null => {}
             Value::Array(messages) => {
                 for message in messages {
-                    given.add(message).map_err(&refuse)?;
+                    given.add_message(message).map_err(&refuse)?;
                 }
             }
             message => given.add(message).map_err(&refuse)?,
@@ -77,13 +78,19 @@ impl Given {
         )))
     }
 
+    fn add_message(&mut self, message: Value) -> Result<(), &'static str> {
+        match message {
+            Value::Null => Ok(()),
+            Value::Object(members) if members.is_empty() => {
+                Err("a message in its list holds nothing")
+            }
+            message => self.add(message),
+        }
+    }
+
     fn add(&mut self, message: Value) -> Result<(), &'static str> {
         let Value::Object(mut members) = message else {
-            return if message.is_null() {
-                Ok(())
-            } else {
-                Err("it is neither an object nor a list")
-            };
+            return Err("it is neither an object nor a list");
         };
         let is_reset = ["global", "stream", "data"]
             .iter()
@@ -104,18 +111,18 @@ impl Given {
                 self.add_stream(stream)
             }
             Some("GLOBAL") => {
-                let global = members.get_mut("global").ok_or("a GLOBAL state has no `global`")?;
-                match global.get_mut("stream_states").map(Value::take) {
+                let global = members.remove("global").ok_or("a GLOBAL state has no `global`")?;
+                match global.get("stream_states") {
                     Some(Value::Array(streams)) => {
-                        streams.into_iter().try_for_each(|stream| self.add_stream(stream))
+                        streams.iter().cloned().try_for_each(|stream| self.add_stream(stream))
                     }
-                    None | Some(Value::Null) => Ok(()),
+                    None => Err("the `global` of a GLOBAL state has no `stream_states`"),
                     Some(_) => Err("the `stream_states` of a GLOBAL state are no list"),
                 }
             }
             Some("LEGACY") => match members.remove("data") {
                 Some(Value::Object(states)) => self.add_legacy(states),
-                None => Ok(()),
+                None => Err("a LEGACY state has no `data`"),
                 Some(_) => Err("the `data` of a LEGACY state is no object"),
             },
             None => match members.get("data") {

@@ -13,7 +13,7 @@ use super::paint::Paint;
 use super::progress::Progress;
 use super::signals::Watch;
 use super::summary::Summary;
-use crate::config::Config;
+use crate::config::{Config, UnknownKeys};
 use crate::error::{Error, Failed, Result};
 use crate::export::file::ParquetFile;
 use crate::export::mode::TableMode;
@@ -149,7 +149,7 @@ impl Export<'_> {
                 "No token was given. Name a configuration with --config FILE, something like {\"authentication_token\": \"…\"}, or set KOMETSALES_AUTHENTICATION_TOKEN.",
             ));
         }
-        Config::merge(&parts, &[])
+        Config::merge(&parts, &[], UnknownKeys::Refuse)
     }
 
     fn store(&self, config: &Config, place: &Place) -> Result<Store> {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use url::{Host, Url};
 
+use crate::document;
 use crate::error::{Error, Result};
 use crate::model::Zone;
 use crate::secret::Token;
@@ -18,8 +19,23 @@ pub mod settings;
 
 use settings::{Accepts, DEFAULT_BASE_URL, SETTINGS};
 
-/// Bytes of a token at the most. The API documents 50; a whole file in its place is a mistake.
-const MOST_TOKEN: usize = 200;
+/// The API documents 50; a whole file in its place is a mistake.
+const MAX_TOKEN_BYTES: usize = 200;
+
+/// A shorter token is none, and would be found in every text that is searched for it.
+const MIN_TOKEN_CHARACTERS: usize = 8;
+
+/// Characters of a value that a message shows.
+const MAX_SHOWN_CHARACTERS: usize = 60;
+
+/// What becomes of keys that are no settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownKeys {
+    /// A warning each: a host wrote the configuration, and hosts add keys.
+    Warn,
+    /// A fault each: a person wrote it.
+    Refuse,
+}
 
 /// A configuration in which everything is as it must be.
 #[derive(Debug, Clone)]
@@ -51,18 +67,18 @@ impl Config {
     /// one for each key that is not known.
     ///
     /// # Errors
-    /// `Config`, naming every key that is at fault and what it accepts. No value is ever shown.
+    /// `Config`, naming every key that is at fault, its value unless that is secret, and what it accepts.
     ///
     /// ```
     /// use kometsales::config::Config;
-    /// let (config, warnings) =
-    ///     Config::parse(br#"{"authentication_token": "abc", "lookback_hours": "2"}"#, "the example")?;
+    /// let json = br#"{"authentication_token": "abcdefgh", "lookback_hours": "2"}"#;
+    /// let (config, warnings) = Config::parse(json, "the example")?;
     /// assert_eq!(config.lookback_hours, 2);
     /// assert!(warnings.is_empty());
     /// # Ok::<(), kometsales::error::Error>(())
     /// ```
     pub fn parse(json: &[u8], origin: &str) -> Result<(Self, Vec<String>)> {
-        Self::merge(&[(json.to_vec(), origin.to_owned())], &[])
+        Self::merge(&[(json.to_vec(), origin.to_owned())], &[], UnknownKeys::Warn)
     }
 
     /// As [`parse`](Self::parse), of several configurations with their origins: what a later one says of
@@ -70,7 +86,16 @@ impl Config {
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
-    pub fn merge(parts: &[(Vec<u8>, String)], others: &[&str]) -> Result<(Self, Vec<String>)> {
+    pub fn merge(
+        parts: &[(Vec<u8>, String)],
+        others: &[&str],
+        unknown_keys: UnknownKeys,
+    ) -> Result<(Self, Vec<String>)> {
+        if parts.is_empty() {
+            return Err(Error::config(
+                "No configuration was given. Name one with --config FILE; it is something like {\"authentication_token\": \"…\"}.",
+            ));
+        }
         let mut values = Values { members: BTreeMap::new(), faults: Vec::new() };
         for (json, origin) in parts {
             for (key, value) in members(json, origin)? {
@@ -86,55 +111,44 @@ impl Config {
             .filter(|setting| is_filter(setting.key))
             .filter_map(|setting| Some((setting.key, values.text(setting.key)?)))
             .collect();
-        let token = values.text("authentication_token").filter(|token| !token.trim().is_empty());
-        let is_token = |token: &String| {
-            token.trim() == token && !token.contains(char::is_control) && token.len() <= MOST_TOKEN
-        };
-        if token.as_ref().is_some_and(|token| !is_token(token)) {
-            values.fault(
-                "authentication_token",
-                "has blanks around it, a line break in it, or is too long",
-            );
-        }
-        if token.is_none() && !values.is_faulty("authentication_token") {
-            values.fault("authentication_token", "is missing");
-        }
         let config = Self {
-            token: Token::new(token.unwrap_or_default()),
+            token: values.token("authentication_token"),
             start_date: values.date("start_date"),
-            include_inactive: values.boolean("include_inactive").unwrap_or(true),
+            include_inactive: values.boolean("include_inactive").unwrap_or_default(),
             zone: values.zone("timezone").unwrap_or(Zone::UTC),
             lookback_hours: values
                 .integer("lookback_hours")
                 .and_then(|hours| hours.try_into().ok())
-                .unwrap_or(1),
+                .unwrap_or_default(),
             filters,
             max_rejects: values.integer("max_rejects"),
             base_url: values.url("base_url"),
-            request_timeout: Duration::from_secs(
-                values.integer("request_timeout_seconds").unwrap_or(300),
-            ),
-            retry_window: Duration::from_secs(
-                values.integer("retry_window_seconds").unwrap_or(300),
-            ),
+            request_timeout: values.seconds("request_timeout_seconds"),
+            retry_window: values.seconds("retry_window_seconds"),
         };
-        let warnings = values.unknown(others);
-        if values.faults.is_empty() {
-            return Ok((config, warnings));
+        let mut warnings = values.unknown(others);
+        if unknown_keys == UnknownKeys::Refuse {
+            values.faults.append(&mut warnings);
         }
-        let faults: Vec<String> = values.faults.into_iter().map(|(_, fault)| fault).collect();
-        if parts.is_empty() {
-            return Err(Error::config(
-                "No configuration was given. Name one with --config FILE; it is something like {\"authentication_token\": \"…\"}.",
+        if values.faults.is_empty() {
+            return Ok((
+                config,
+                warnings.iter().map(|key| format!("{key}. It is ignored.")).collect(),
             ));
         }
         let origins: Vec<&str> = parts.iter().map(|(_, origin)| origin.as_str()).collect();
-        let hints: String = warnings.iter().map(|warning| format!(" {warning}")).collect();
-        Err(Error::config(format!(
-            "The configuration ({}) is wrong: {}.{hints}",
+        values.faults.append(&mut warnings);
+        let message = format!(
+            "The configuration ({}) is wrong: {}.",
             origins.join(", "),
-            faults.join("; ")
-        )))
+            values.faults.join("; ")
+        );
+        // What is too short to be a token is a part of many words.
+        let has_token = values
+            .members
+            .get("authentication_token")
+            .is_some_and(|raw| raw.get().chars().count() >= MIN_TOKEN_CHARACTERS + r#""""#.len());
+        Err(Error::config(if has_token { config.token.redact(&message) } else { message }))
     }
 }
 
@@ -145,7 +159,7 @@ fn is_filter(key: &str) -> bool {
 /// The members of the configuration, and what was found wrong with them.
 struct Values {
     members: BTreeMap<String, Box<RawValue>>,
-    faults: Vec<(&'static str, String)>,
+    faults: Vec<String>,
 }
 
 /// A boolean among the keys that mean something to one protocol alone. `None` if it is absent or none.
@@ -163,15 +177,8 @@ pub fn protocol_flag(parts: &[(Vec<u8>, String)], key: &str) -> Result<Option<bo
 }
 
 fn members(json: &[u8], origin: &str) -> Result<BTreeMap<String, Box<RawValue>>> {
-    let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
-    // The parser's own messages may quote a value, so only the place is taken from them.
-    serde_json::from_slice(json).map_err(|error| {
-        Error::config(format!(
-            "The configuration ({origin}) is not a JSON object: see line {}, column {}. Expected something like {{\"authentication_token\": \"…\"}}.",
-            error.line(),
-            error.column()
-        ))
-    })
+    let expected = "Expected something like {\"authentication_token\": \"…\"}.";
+    document::parse(json, &format!("The configuration ({origin})"), expected)
 }
 
 impl Values {
@@ -193,15 +200,43 @@ impl Values {
             }
             _ => true,
         };
-        match () {
-            () if text.is_empty() => None,
-            () if accepted => Some(text),
-            () => self.refuse(key),
+        if text.is_empty() {
+            return None;
         }
+        if accepted { Some(text) } else { self.refuse(key) }
+    }
+
+    fn token(&mut self, key: &'static str) -> Token {
+        let faults = self.faults.len();
+        let token = self.text(key).unwrap_or_default();
+        let is_quoted = |quote| token.starts_with(quote) || token.ends_with(quote);
+        let fault = if token.trim().is_empty() {
+            Some("is missing")
+        } else if token.trim() != token || token.contains(char::is_control) {
+            Some("has blanks around it or a line break in it")
+        } else if is_quoted('"') || is_quoted('\'') {
+            Some("has quotes around it, as some files of variables keep them")
+        } else if token.chars().count() < MIN_TOKEN_CHARACTERS {
+            Some("is shorter than 8 characters")
+        } else if token.len() > MAX_TOKEN_BYTES {
+            Some("is longer than 200 bytes")
+        } else {
+            None
+        };
+        if let Some(fault) = fault
+            && self.faults.len() == faults
+        {
+            self.fault(key, fault);
+        }
+        Token::new(token)
     }
 
     fn boolean(&mut self, key: &'static str) -> Option<bool> {
-        match self.text(key)?.to_ascii_lowercase().as_str() {
+        let Some(text) = self.text(key) else {
+            let Accepts::Boolean { default } = settings::setting(key)?.accepts else { return None };
+            return Some(default);
+        };
+        match text.to_ascii_lowercase().as_str() {
             "true" | "1" => Some(true),
             "false" | "0" => Some(false),
             _ => self.refuse(key),
@@ -209,15 +244,20 @@ impl Values {
     }
 
     fn integer(&mut self, key: &'static str) -> Option<u64> {
-        let text = self.text(key)?;
-        let setting = settings::setting(key)?;
-        let Accepts::Integer { least, most, .. } = setting.accepts else { return None };
+        let Accepts::Integer { least, most, default } = settings::setting(key)?.accepts else {
+            return None;
+        };
+        let Some(text) = self.text(key) else { return default };
         match text.parse() {
             Ok(number) if (least..=most).contains(&number) && !text.starts_with('+') => {
                 Some(number)
             }
             _ => self.refuse(key),
         }
+    }
+
+    fn seconds(&mut self, key: &'static str) -> Duration {
+        Duration::from_secs(self.integer(key).unwrap_or_default())
     }
 
     fn date(&mut self, key: &'static str) -> Option<NaiveDate> {
@@ -243,18 +283,27 @@ impl Values {
 
     /// Notes that a key does not hold what it accepts.
     fn refuse<T>(&mut self, key: &'static str) -> Option<T> {
-        self.fault(key, "is not accepted");
+        let value = self.members.get(key).map(|raw| raw.get()).unwrap_or_default();
+        let is_secret = match settings::setting(key).map(|setting| setting.accepts) {
+            // It may hold a password, or a token in its query.
+            Some(Accepts::Url { .. }) => value.contains(['@', '?', '#']),
+            Some(Accepts::Secret) | None => true,
+            _ => false,
+        };
+        let shown: String = value.chars().take(MAX_SHOWN_CHARACTERS).collect();
+        let cut = if shown.len() < value.len() { "…" } else { "" };
+        if is_secret {
+            self.fault(key, "is not accepted");
+        } else {
+            self.fault(key, &format!("is {shown}{cut}"));
+        }
         None
     }
 
     fn fault(&mut self, key: &'static str, what: &str) {
         let expectation = settings::setting(key).map(settings::Setting::expectation);
         let expected = expectation.unwrap_or_default();
-        self.faults.push((key, format!("`{key}` {what}: expected {expected}")));
-    }
-
-    fn is_faulty(&self, key: &str) -> bool {
-        self.faults.iter().any(|(faulty, _)| *faulty == key)
+        self.faults.push(format!("`{key}` {what}; expected {expected}"));
     }
 
     fn unknown(&self, others: &[&str]) -> Vec<String> {
@@ -267,11 +316,9 @@ impl Values {
                     .map(|setting| (strsim::jaro_winkler(key, setting.key), setting.key))
                     .max_by(|one, two| one.0.total_cmp(&two.0))
                     .filter(|(similarity, _)| *similarity > 0.85)
-                    .map(|(_, nearest)| format!(" Did you mean `{nearest}`?"));
+                    .map(|(_, nearest)| format!(" (did you mean `{nearest}`?)"));
                 let nearest = nearest.unwrap_or_default();
-                format!(
-                    "The configuration has a key that is not known and not used: `{key}`.{nearest}"
-                )
+                format!("`{}` is not a setting{nearest}", key.escape_debug())
             })
             .collect()
     }

@@ -141,7 +141,7 @@ pub static SETTINGS: &[Setting] = &[
     Setting {
         key: "max_rejects",
         title: "Maximum Rejected Records",
-        description: "So many records without a valid id are told and passed over before the read fails; 0 where nothing is said.",
+        description: "At most this many records without a valid id are skipped; more fail the read. Without a value none for Airbyte, Singer and streams, and any number for tables and files, which keep them.",
         accepts: Accepts::Integer { least: 0, most: i64::MAX as u64, default: None },
         example: Some("0"),
     },
@@ -233,7 +233,7 @@ impl Setting {
         match self.accepts {
             Accepts::Secret => {
                 put("airbyte_secret", true.into());
-                put("minLength", 1.into());
+                put("minLength", 8.into());
             }
             Accepts::Text { most } => {
                 put("maxLength", most.into());

@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 
 fn parse(json: &str) -> Result<(Config, Vec<String>)> {
@@ -5,13 +7,13 @@ fn parse(json: &str) -> Result<(Config, Vec<String>)> {
 }
 
 fn fault(member: &str) -> String {
-    let json = format!(r#"{{"authentication_token": "s3cr3t", {member}}}"#);
+    let json = format!(r#"{{"authentication_token": "s3cr3t-t0k3n", {member}}}"#);
     parse(&json).unwrap_err().to_string()
 }
 
 #[test]
 fn only_the_token_is_required_and_the_rest_has_defaults() {
-    let (config, warnings) = parse(r#"{"authentication_token": "abc"}"#).unwrap();
+    let (config, warnings) = parse(r#"{"authentication_token": "abcdefgh"}"#).unwrap();
     assert!(warnings.is_empty());
     assert_eq!(config.start_date, None);
     assert!(config.include_inactive);
@@ -27,7 +29,7 @@ fn only_the_token_is_required_and_the_rest_has_defaults() {
 #[test]
 fn numbers_and_booleans_are_also_taken_as_text() {
     let (config, _) = parse(
-        r#"{"authentication_token": "abc", "include_inactive": "False", "lookback_hours": "7",
+        r#"{"authentication_token": "abcdefgh", "include_inactive": "False", "lookback_hours": "7",
             "customer_id": 99999999999999999999, "sales_person_id": "18", "max_rejects": "3"}"#,
     )
     .unwrap();
@@ -41,7 +43,7 @@ fn numbers_and_booleans_are_also_taken_as_text() {
 #[test]
 fn empty_text_and_null_are_absent() {
     let (config, _) = parse(
-        r#"{"authentication_token": "abc", "start_date": "", "lookback_hours": null, "code": "",
+        r#"{"authentication_token": "abcdefgh", "start_date": "", "lookback_hours": null, "code": "",
             "include_inactive": "", "base_url": ""}"#,
     )
     .unwrap();
@@ -85,7 +87,7 @@ fn every_fault_names_its_key_and_what_is_accepted() {
 #[test]
 fn a_filter_counts_characters_and_not_bytes() {
     let name = "é".repeat(200);
-    let json = format!(r#"{{"authentication_token": "abc", "name": "{name}"}}"#);
+    let json = format!(r#"{{"authentication_token": "abcdefgh", "name": "{name}"}}"#);
     assert_eq!(parse(&json).unwrap().0.filters["name"], name);
 }
 
@@ -98,39 +100,90 @@ fn a_missing_empty_or_blank_token_is_told() {
 }
 
 #[test]
-fn no_value_is_shown_even_of_a_file_that_is_no_object() {
+fn no_secret_is_shown_even_of_a_file_that_is_no_object() {
     for json in [
-        r#""s3cr3t""#,
-        r#"["s3cr3t"]"#,
-        r#"{"authentication_token": ["s3cr3t"]}"#,
-        r#"{"authentication_token": "s3cr3t"#,
-        r#"{"authentication_token": "s3cr3t", "name": ["s3cr3t"]}"#,
+        r#""s3cr3t-t0k3n""#,
+        r#"["s3cr3t-t0k3n"]"#,
+        r#"{"authentication_token": ["s3cr3t-t0k3n"]}"#,
+        r#"{"authentication_token": "s3cr3t-t0k3n"#,
+        r#"{"authentication_token": "s3cr3t-t0k3n", "name": ["s3cr3t-t0k3n"]}"#,
     ] {
         let error = parse(json).unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("s3cr3t"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("s3cr3t-t0k3n"), "{error}");
     }
 }
 
 #[test]
-fn unknown_keys_are_warned_of_with_the_nearest_known_one() {
-    let (_, warnings) =
-        parse(r#"{"authentication_token": "abc", "time_zone": "UTC", "x": 1}"#).unwrap();
-    assert_eq!(warnings.len(), 2);
-    assert!(warnings[0].contains("`time_zone`. Did you mean `timezone`?"), "{warnings:?}");
-    assert!(warnings[1].contains("`x`."), "{warnings:?}");
+fn unknown_keys_are_warned_of_or_refused_with_the_nearest_known_one() {
+    let json = br#"{"authentication_token": "abcdefgh", "time_zone": "UTC", "x\u001b": 1}"#;
+    let parts = [(json.to_vec(), "test".to_owned())];
+    let (_, warnings) = Config::merge(&parts, &[], UnknownKeys::Warn).unwrap();
+    assert_eq!(
+        warnings,
+        [
+            "`time_zone` is not a setting (did you mean `timezone`?). It is ignored.",
+            "`x\\u{1b}` is not a setting. It is ignored.",
+        ]
+    );
+    let refused = Config::merge(&parts, &[], UnknownKeys::Refuse).unwrap_err();
+    assert_eq!(refused.kind(), crate::error::Kind::Config);
+    assert!(refused.to_string().contains("did you mean `timezone`?"), "{refused}");
+    assert!(Config::merge(&parts, &["time_zone", "x\u{1b}"], UnknownKeys::Refuse).is_ok());
+}
+
+#[test]
+fn a_token_has_8_characters_and_neither_quotes_nor_blanks_around_it() {
+    for (token, fault) in [
+        ("e", "shorter than 8"),
+        ("1234567", "shorter than 8"),
+        ("'abcdefghij'", "quotes"),
+        ("\"abcdefghij\"", "quotes"),
+        ("\"abcdefghij", "quotes"),
+        (" abcdefghij", "blanks"),
+        ("abcdefghij\n", "line break"),
+        (&"x".repeat(201), "longer than 200"),
+    ] {
+        let json = json!({"authentication_token": token}).to_string();
+        let error = parse(&json).unwrap_err().to_string();
+        assert!(error.contains(fault), "{token:?}: {error}");
+        assert!(token.len() < 8 || !error.contains(token.trim()), "{error}");
+    }
+    for token in ["12345678", "ñandúñandú", "ab'cd\"efgh"] {
+        let json = json!({"authentication_token": token}).to_string();
+        assert!(parse(&json).is_ok(), "{token}");
+    }
+}
+
+#[test]
+fn a_fault_shows_the_value_unless_it_may_be_a_secret() {
+    for (member, shown) in [
+        (r#""timezone": "Bogota""#, r#"`timezone` is "Bogota"; expected"#),
+        (r#""lookback_hours": 721"#, "`lookback_hours` is 721; expected"),
+        (r#""name": ["a"]"#, r#"`name` is ["a"]; expected"#),
+        (r#""base_url": "ftp://host/x""#, r#"`base_url` is "ftp://host/x"; expected"#),
+        (r#""base_url": "https://me:hidden@host""#, "`base_url` is not accepted; expected"),
+        (r#""base_url": "https://host/?t=hidden""#, "`base_url` is not accepted; expected"),
+        (r#""timezone": "s3cr3t-t0k3n""#, r#"`timezone` is "[redacted]"; expected"#),
+    ] {
+        let error = fault(member);
+        assert!(error.contains(shown), "{member}: {error}");
+        assert!(!error.contains("hidden"), "{error}");
+    }
+    let long = fault(&format!(r#""timezone": "{}""#, "é".repeat(500)));
+    assert!(long.chars().count() < 300 && long.contains('…'), "{long}");
 }
 
 #[test]
 fn plain_http_is_taken_on_loopback_alone() {
     for base in ["http://127.0.0.1:80/api", "http://localhost:8080/api/", "http://[::1]/api"] {
-        let json = format!(r#"{{"authentication_token": "abc", "base_url": "{base}"}}"#);
+        let json = format!(r#"{{"authentication_token": "abcdefgh", "base_url": "{base}"}}"#);
         assert!(parse(&json).is_ok(), "{base}");
     }
 }
 
 #[test]
 fn a_byte_order_mark_before_the_configuration_is_skipped() {
-    let json = "\u{feff}{\"authentication_token\": \"abc\"}";
+    let json = "\u{feff}{\"authentication_token\": \"abcdefgh\"}";
     assert!(parse(json).is_ok());
 }
 

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::document;
 use crate::error::{Error, Result};
 use crate::model::arrow::Selection;
 use crate::model::json_schema::json_schema;
@@ -102,12 +103,13 @@ impl Catalog {
     /// # Errors
     /// `Config`: it is no catalog.
     pub fn parse(json: &[u8], origin: &str) -> Result<Self> {
-        let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json);
-        serde_json::from_slice(json).map_err(|error| {
-            Error::config(format!(
-                "The catalog ({origin}) cannot be read: {error}. Make one with --discover."
-            ))
-        })
+        let (what, advice) = (format!("The catalog ({origin})"), "Make one with --discover.");
+        match document::parse(json, &what, advice) {
+            Err(_) if is_of_airbyte(json) => Err(Error::config(format!(
+                "{what} is a configured catalog of Airbyte, and a tap takes one of Singer. {advice}"
+            ))),
+            parsed => parsed,
+        }
     }
 
     /// What is to be read, and warnings of what is not.
@@ -138,6 +140,12 @@ impl Catalog {
         }
         Ok((wanted, warnings))
     }
+}
+
+/// Whether it is what Airbyte gives to `read`.
+fn is_of_airbyte(json: &[u8]) -> bool {
+    let json: Value = serde_json::from_slice(document::without_mark(json)).unwrap_or_default();
+    json.pointer("/streams/0/stream/name").is_some()
 }
 
 impl Entry {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::config::{Config, protocol_flag, settings};
+use crate::config::{Config, UnknownKeys, protocol_flag, settings};
 use crate::error::{Failed, Result};
 use crate::input::Input;
 use crate::log::{Level, Log};
@@ -158,7 +158,7 @@ fn synchronise(
         let mut tap = Tap::new(stdout, Bookmarks::default(), false);
         return everything(streams).iter().try_for_each(|wanted| tap.schema(wanted));
     }
-    let (config, warnings) = Config::merge(&parts, &[ACTIVATE_VERSIONS])?;
+    let (config, warnings) = Config::merge(&parts, &[ACTIVATE_VERSIONS], UnknownKeys::Warn)?;
     log.hide(&config.token);
     warnings.iter().for_each(|warning| log.warn(warning));
     let source = Source::new(&config, surroundings.scratch.clone(), log);
@@ -172,6 +172,7 @@ fn synchronise(
         Some(path) => Bookmarks::parse(&Input::of(path).read("state")?, &Input::of(path).name())?,
         None => Bookmarks::default(),
     };
+    bookmarks.warnings(streams).iter().for_each(|warning| log.warn(warning));
     let plan = |wanted: &Wanted| {
         let Wanted { stream, selection, mode, .. } = wanted;
         let state = match mode {

@@ -3,9 +3,13 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::document;
 use crate::error::{Error, Result};
 use crate::model::{Stream, Zone};
 use crate::state::State;
+
+/// What to do about a state that cannot be read.
+const ADVICE: &str = "Give back the last STATE of this tap, or none to read everything.";
 
 /// The whole state of a pipeline. What is not of a stream that is read survives untouched.
 #[derive(Debug, Clone, Default)]
@@ -20,17 +24,14 @@ impl Bookmarks {
     /// # Errors
     /// `Config`: it is none of these.
     pub fn parse(json: &[u8], origin: &str) -> Result<Self> {
-        let json = json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json).trim_ascii();
+        let json = document::without_mark(json).trim_ascii();
         if json.is_empty() {
             return Ok(Self::default());
         }
         let refuse = |fault: &str| {
-            Error::config(format!(
-                "The state ({origin}) cannot be read: {fault}. Give back the last STATE of this tap, or none to read everything."
-            ))
+            Error::config(format!("The state ({origin}) cannot be read: {fault}. {ADVICE}"))
         };
-        let json: Value =
-            serde_json::from_slice(json).map_err(|error| refuse(&error.to_string()))?;
+        let json: Value = document::parse(json, &format!("The state ({origin})"), ADVICE)?;
         let value = match json {
             Value::Object(mut message) if message.get("type") == Some(&json!("STATE")) => {
                 message.remove("value").ok_or_else(|| refuse("a STATE message has no `value`"))?
@@ -48,6 +49,32 @@ impl Bookmarks {
             None | Some(Value::Null | Value::Object(_)) => Ok(Self { value }),
             Some(_) => Err(refuse("its `bookmarks` are not an object")),
         }
+    }
+
+    /// Why streams are read whole although there is a state.
+    pub fn warnings(&self, streams: &[&Stream]) -> Vec<String> {
+        let Some(bookmarks) = self.value.get("bookmarks").and_then(Value::as_object) else {
+            return Vec::new();
+        };
+        let names: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
+        if !bookmarks.is_empty() && !names.iter().any(|name| bookmarks.contains_key(*name)) {
+            return vec![format!(
+                "The state has no bookmark of the streams there are ({}), so everything is read.",
+                names.join(", ")
+            )];
+        }
+        let is_interrupted = |name: &&str| {
+            let members = bookmarks.get(*name).and_then(Value::as_object);
+            members.is_some_and(|members| {
+                members.values().any(|value| !value.is_null()) && members.iter().all(is_unfinished)
+            })
+        };
+        let interrupted = names.into_iter().filter(is_interrupted);
+        interrupted
+            .map(|name| {
+                format!("The bookmark of stream `{name}` is of a run that did not end, so everything is read.")
+            })
+            .collect()
     }
 
     /// The state of a stream, or `None`.
@@ -68,16 +95,6 @@ impl Bookmarks {
             )));
         }
         let value = |name: &str| bookmark.get(name).cloned().unwrap_or_default();
-        // What an interrupted tap of the SDK leaves behind says nothing of what was read.
-        let is_unfinished = |(name, value): (&String, &Value)| {
-            let unfinished = [
-                "progress_markers",
-                "replication_key_signpost",
-                "starting_replication_value",
-                "replication_key",
-            ];
-            value.is_null() || unfinished.contains(&name.as_str())
-        };
         if bookmark.as_object().is_some_and(|members| members.iter().all(is_unfinished)) {
             return Ok(None);
         }
@@ -128,6 +145,17 @@ impl Bookmarks {
     pub fn to_json(&self) -> Value {
         Value::Object(self.value.clone())
     }
+}
+
+/// Members that an interrupted tap of the SDK leaves behind, which say nothing of what was read.
+fn is_unfinished((name, value): (&String, &Value)) -> bool {
+    let unfinished = [
+        "progress_markers",
+        "replication_key_signpost",
+        "starting_replication_value",
+        "replication_key",
+    ];
+    value.is_null() || unfinished.contains(&name.as_str())
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use source::{Source, circles, sources, uses};
 /// The modules at the root of the crate, each group only of the groups to its left.
 const ORDER: &[&[&str]] = &[
     &["error"],
-    &["secret", "log", "interrupt"],
+    &["document", "secret", "log", "interrupt"],
     &["simulator", "model"],
     &["streams"],
     &["config", "state"],

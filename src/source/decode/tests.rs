@@ -33,7 +33,7 @@ fn at(text: &str) -> Timestamp {
 
 fn wanted(settings: Json, cursor: Option<&str>, selection: Selection) -> Wanted {
     let mut settings = settings;
-    settings["authentication_token"] = json!("abc");
+    settings["authentication_token"] = json!("abcdefgh");
     let config = Config::parse(settings.to_string().as_bytes(), "test").unwrap().0;
     let state = cursor.map(|cursor| State { cursor: Some(at(cursor)), scope: None });
     let request = Request { stream: &CUSTOMERS, selection, mode: Mode::Incremental, state };

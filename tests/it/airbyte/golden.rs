@@ -59,7 +59,7 @@ fn check_says_that_the_token_works() {
 #[test]
 fn check_says_why_the_token_does_not_work() {
     let simulator = simulator(0);
-    let connector = Connector::of(&simulator).with("authentication_token", "another");
+    let connector = Connector::of(&simulator).with("authentication_token", "another-token");
     assert_golden("check_failed", connector.check().text());
 }
 

@@ -81,7 +81,7 @@ fn another_scope_forgets_the_cursor_and_says_so() {
 fn another_token_forgets_the_cursor_and_says_so() {
     let (simulator, state) = after_a_full_read();
     simulator.reply_next(updated(&["2017-01-01T00:00:00"]));
-    let connector = Connector::of(&simulator).with("authentication_token", "another");
+    let connector = Connector::of(&simulator).with("authentication_token", "another-token");
     let answer = connector.read_after(&state).succeeded();
     assert_eq!(answer.ids(), [1]);
     assert_eq!(last_query(&simulator, "updateAsOf"), None);
@@ -183,6 +183,50 @@ fn a_state_of_other_streams_alone_reads_everything_with_a_warning() {
     let answer = Connector::of(&simulator).read_after(&given).succeeded();
     assert_eq!(answer.records().len() as u64, CUSTOMERS);
     assert!(answer.warnings()[0].contains("other streams"), "{:?}", answer.warnings());
+}
+
+#[test]
+fn no_odd_form_of_a_state_is_a_full_read_without_a_word() {
+    let simulator = simulator(CUSTOMERS);
+    let of = |members: Value| json!([{"type": "STREAM", "stream": members}]);
+    let descriptor = json!({"name": "customers"});
+    for given in [
+        json!([{"type": "GLOBAL", "global": []}]),
+        json!([{"type": "GLOBAL", "global": {}}]),
+        json!([{"type": "GLOBAL", "global": "x"}]),
+        json!([{"type": "GLOBAL", "global": {"shared_state": {"a": 1}}}]),
+        json!([{"type": "GLOBAL", "global": {"stream_states": {}}}]),
+        json!([{"type": "GLOBAL", "global": {"stream_states": null}}]),
+        json!([{"type": "GLOBAL", "global": {"stream_states": [null]}}]),
+        json!([{"type": "GLOBAL"}]),
+        json!([{"type": "LEGACY"}]),
+        json!([{"type": "LEGACY", "data": []}]),
+        json!([{"type": "STREAM"}]),
+        json!([{"type": "STATE"}]),
+        json!([{"type": "RECORD"}]),
+        json!([{"type": "STATE", "state": []}]),
+        json!([{}]),
+        json!([[]]),
+        json!([7]),
+        json!(7),
+        json!("x"),
+        json!({"data": []}),
+        json!({"customers": []}),
+        json!({"customers": "2024-05-01T00:00:00Z"}),
+        of(json!([])),
+        of(json!({"stream_descriptor": []})),
+        of(json!({"stream_state": {"updatedOn": "2024-05-01T00:00:00Z"}})),
+        of(json!({"stream_descriptor": descriptor, "stream_state": []})),
+        of(json!({"stream_descriptor": descriptor, "stream_state": "2024-05-01T00:00:00Z"})),
+        of(json!({"stream_descriptor": descriptor, "stream_state": {"updatedOn": 5}})),
+        of(
+            json!({"stream_descriptor": descriptor, "stream_state": {"updated_on": "2024-05-01T00:00:00Z"}}),
+        ),
+    ] {
+        let answer = Connector::of(&simulator).read_after(&given);
+        assert_eq!(answer.code, Some(78), "{given}");
+        assert!(simulator.requests().is_empty(), "{given}");
+    }
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_reader_that_was_never_there_ends_every_verb_quietly() {
     let simulator = simulator(10);
     let connector = Connector::of(&simulator);
     connector.write("catalog.json", catalog("customers", "full_refresh", Value::Null).to_string());
-    let config = json!({"authentication_token": "x", "base_url": simulator.base_url()});
+    let config = json!({"authentication_token": "abcdefgh", "base_url": simulator.base_url()});
     connector.write("config.json", config.to_string());
     let (config, catalog) = (["--config", "config.json"], ["--catalog", "catalog.json"]);
     for arguments in [

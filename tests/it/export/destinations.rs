@@ -185,3 +185,37 @@ fn nothing_is_made_for_an_export_that_komet_refuses() {
     assert_eq!(export(&connector, "lake", &[]).code, Some(0));
     assert_eq!(lake(&connector).rows().len(), 5);
 }
+
+#[test]
+fn a_key_that_is_no_setting_is_refused_since_a_person_wrote_it() {
+    let simulator = simulator(5);
+    let connector = Connector::of(&simulator).with("time_zone", "America/Bogota");
+    let answer = export(&connector, "lake", &[]);
+    assert_eq!(answer.code, Some(78), "{}", answer.stderr);
+    assert!(answer.stderr.contains("did you mean `timezone`?"), "{}", answer.stderr);
+    assert!(simulator.requests().is_empty());
+}
+
+#[test]
+fn a_token_in_place_of_a_configuration_is_not_shown() {
+    let connector = Connector::configured(serde_json::json!({}));
+    for command in
+        [&["export", "--to", "lake"][..], &["check"], &["read", "--catalog", "catalog.json"], &[]]
+    {
+        let answer = connector.run(&[command, &["--config", "k0m3t-s3cr3t-t0k3n"]].concat());
+        let said = format!("{}{}", answer.text(), answer.stderr);
+        assert!(!said.contains("k0m3t-s3cr3t-t0k3n"), "{said}");
+        assert!(said.contains("cannot be read"), "{said}");
+    }
+}
+
+#[test]
+fn a_configuration_in_another_encoding_is_named_as_such() {
+    let connector = Connector::configured(serde_json::json!({}));
+    let text = r#"{"authentication_token": "abcdefgh"}"#;
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    connector.write("utf16.json", [&b"\xFF\xFE"[..], &utf16].concat());
+    let answer = connector.run(&["export", "--config", "utf16.json", "--to", "lake"]);
+    assert_eq!(answer.code, Some(78));
+    assert!(answer.stderr.contains("is UTF-16. Save it as UTF-8."), "{}", answer.stderr);
+}

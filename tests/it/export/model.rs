@@ -53,7 +53,7 @@ fn table_at(place: &Path) -> TablePlace {
 }
 
 fn config() -> Config {
-    Config::parse(br#"{"authentication_token": "abc"}"#, "test").unwrap().0
+    Config::parse(br#"{"authentication_token": "abcdefgh"}"#, "test").unwrap().0
 }
 
 fn plan(stream: &'static Stream) -> Plan {

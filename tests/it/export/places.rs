@@ -460,7 +460,7 @@ fn the_token_of_the_environment_makes_a_configuration_optional_and_one_in_the_fi
         .with_environment("KOMETSALES_AUTHENTICATION_TOKEN", simulator.token())
         .with("authentication_token", "");
     assert_eq!(export(&connector, "x.parquet", &[]).code, Some(0));
-    let connector = connector.with("authentication_token", "wrong");
+    let connector = connector.with("authentication_token", "wrong-token");
     assert_eq!(export(&connector, "x.parquet", &[]).code, Some(77));
     let bare = Connector::configured(json!({}));
     let answer = bare.run(&["export", "--to", "x.parquet"]);
@@ -480,13 +480,13 @@ fn a_check_tests_the_place_and_the_token_and_leaves_nothing() {
         let answer = export(&connector, &format!("occupied/{}", to.argument()), &["--check"]);
         assert_eq!(answer.code, Some(78), "{to:?}: {}", answer.stderr);
     }
-    let connector = connector.with("authentication_token", "wrong");
+    let connector = connector.with("authentication_token", "wrong-token");
     assert_eq!(export(&connector, "lake", &["--check"]).code, Some(77));
 }
 
 #[test]
 fn options_that_contradict_each_other_are_a_usage_error() {
-    let connector = Connector::configured(json!({"authentication_token": "abc"}));
+    let connector = Connector::configured(json!({"authentication_token": "abcdefgh"}));
     for more in [
         &["--to", "x.parquet", "--mode", "append"][..],
         &["--to", "-", "--mode", "merge"],

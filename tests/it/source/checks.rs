@@ -56,7 +56,7 @@ impl Reading {
     /// A full read with these members of the configuration, by 1 January 2025.
     pub fn new(settings: &str, selection: Selection) -> Self {
         let comma = if settings.is_empty() { "" } else { ", " };
-        let config = format!(r#"{{"authentication_token": "abc"{comma}{settings}}}"#);
+        let config = format!(r#"{{"authentication_token": "abcdefgh"{comma}{settings}}}"#);
         let (config, _) = Config::parse(config.as_bytes(), "the test").unwrap();
         let request =
             Request { stream: &CUSTOMERS, selection, mode: Mode::FullRefresh, state: None };

@@ -63,7 +63,7 @@ impl Server {
         std::fs::write(&authority, if is_trusted { &self.authority } else { &other }).unwrap();
         let config = folder.path().join("config.json");
         let json = format!(
-            r#"{{"authentication_token": "t0ken-7", "base_url": "https://{host}:{}/api", "retry_window_seconds": 0}}"#,
+            r#"{{"authentication_token": "t0ken-77", "base_url": "https://{host}:{}/api", "retry_window_seconds": 0}}"#,
             self.port
         );
         std::fs::write(&config, json).unwrap();
@@ -148,11 +148,11 @@ fn a_server_that_speaks_plain_http_is_not_sent_the_token() {
         (folder.path().join("authority.pem"), folder.path().join("config.json"));
     std::fs::write(&authority, Server::other_authority()).unwrap();
     let json = format!(
-        r#"{{"authentication_token": "t0ken-7", "base_url": "https://localhost:{port}/api"}}"#
+        r#"{{"authentication_token": "t0ken-77", "base_url": "https://localhost:{port}/api"}}"#
     );
     std::fs::write(&config, json).unwrap();
     let said = check(&config, &authority);
     assert!(said.contains("FAILED"), "{said}");
     let heard = heard.join().unwrap();
-    assert!(!String::from_utf8_lossy(&heard).contains("t0ken-7"));
+    assert!(!String::from_utf8_lossy(&heard).contains("t0ken-77"));
 }

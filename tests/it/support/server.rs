@@ -38,6 +38,6 @@ impl Server {
 
     /// The configuration of a connector that asks it.
     pub(crate) fn config(&self) -> Value {
-        json!({"authentication_token": "abc", "base_url": self.base_url, "retry_window_seconds": 0})
+        json!({"authentication_token": "abcdefgh", "base_url": self.base_url, "retry_window_seconds": 0})
     }
 }
