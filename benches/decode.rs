@@ -15,8 +15,8 @@ use kometsales::airbyte::sink::Console;
 use kometsales::config::Config;
 use kometsales::error::{Error, Result};
 use kometsales::log::{Level, Log};
-use kometsales::model::Zone;
 use kometsales::model::arrow::Selection;
+use kometsales::model::{Timestamp, Zone};
 use kometsales::output::rows::Rows;
 use kometsales::plan::{Mode, Plan, Request};
 use kometsales::receipt::Receipt;
@@ -44,7 +44,7 @@ impl Reading {
         let (config, _) = Config::parse(config, "the benchmark").unwrap();
         let request =
             Request { stream: &CUSTOMERS, selection, mode: Mode::FullRefresh, state: None };
-        let plan = Plan::new(&config, request);
+        let plan = Plan::new(&config, request, Timestamp::from(chrono::Utc::now()));
         Self { config, plan }
     }
 

@@ -5,7 +5,7 @@
 //! or right of it, and imports leftwards only:
 //!
 //! ```text
-//! error ← {document, secret, log, interrupt} ← model ← streams ← {config, state} ← {plan, receipt}
+//! error ← {document, network, secret, log, interrupt} ← model ← streams ← {config, state} ← {plan, receipt}
 //!     ← {source, sink, store, output, input} ← sync ← {airbyte, singer, export} ← cli
 //! ```
 //!
@@ -29,6 +29,7 @@ pub mod input;
 pub mod interrupt;
 pub mod log;
 pub mod model;
+pub mod network;
 pub mod output;
 pub mod plan;
 pub mod receipt;

@@ -4,6 +4,8 @@
 //! stderr), so a [`Log`] is handed in. There is no global logger: what a dependency logs is never
 //! shown, and so cannot show a request's URL.
 
+use std::borrow::Cow;
+
 /// How much a message matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -42,4 +44,25 @@ pub trait Log: Send + Sync {
     fn warn(&self, message: &str) {
         self.log(Level::Warn, message);
     }
+}
+
+/// A text for people with every control character escaped, as `\u{1b}`: what comes from outside may not begin a line of
+/// its own, colour a terminal, or turn the direction of writing.
+///
+/// ```
+/// use kometsales::log::escaped;
+/// assert_eq!(escaped("a field called \"x\nCRITICAL forged\""), r#"a field called "x\u{a}CRITICAL forged""#);
+/// ```
+pub fn escaped(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let show = |c: char| if is_hidden(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(show).collect())
+}
+
+/// Control characters, separators of lines, and marks that turn the direction of writing.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

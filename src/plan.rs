@@ -48,16 +48,20 @@ pub struct Plan {
     pub asked: Option<NaiveDate>,
     /// The cursor that was given: the next one is not before it.
     pub cursor: Option<Timestamp>,
+    /// The latest cursor that is believed, a day after now: a later one, wherever it comes from, is the work
+    /// of a clock that was wrong, and would hide every change until then.
+    pub latest_cursor: Timestamp,
     /// The fingerprint of everything that decides which records there are. A cursor means nothing under
     /// another one.
     pub scope: String,
-    /// Why the plan is not what one would think.
+    /// Warnings: why the plan differs from what was asked for.
     pub warnings: Vec<String>,
 }
 
 impl Plan {
-    /// Plans the read of one stream.
-    pub fn new(config: &Config, request: Request) -> Self {
+    /// Plans the read of one stream; `now` is by the clock of this machine.
+    pub fn new(config: &Config, request: Request, now: Timestamp) -> Self {
+        let latest_cursor = now.day_after();
         let Request { stream, selection, mode, state } = request;
         let mut warnings = Vec::new();
         let scope = scope(config, stream);
@@ -75,11 +79,29 @@ impl Plan {
             },
         };
         let cursor = state.and_then(|state| state.cursor);
+        if let Some(cursor) = cursor.filter(|cursor| *cursor > latest_cursor) {
+            warnings.push(format!(
+                "The state of stream `{}` has a cursor in the future ({cursor}; this machine's clock says {now}). It is not believed: everything is read again, and the cursor is set anew.",
+                stream.name
+            ));
+        }
+        let cursor = cursor.filter(|cursor| *cursor <= latest_cursor);
         let start = config.start_date.map(|date| config.zone.midnight(date));
         let bound = cursor.map(|cursor| look_back(config, cursor)).max(start);
         let asked = bound.map(|bound| day_before(config.zone.date(bound)));
         let query = query(config, stream, asked);
-        Self { stream, selection, mode, query, bound, asked, cursor, scope, warnings }
+        Self {
+            stream,
+            selection,
+            mode,
+            query,
+            bound,
+            asked,
+            cursor,
+            latest_cursor,
+            scope,
+            warnings,
+        }
     }
 }
 
@@ -142,7 +164,8 @@ mod tests {
 
     fn with_state(config: &Config, mode: Mode, state: Option<State>) -> Plan {
         let selection = Selection::all(&CUSTOMERS);
-        Plan::new(config, Request { stream: &CUSTOMERS, selection, mode, state })
+        let request = Request { stream: &CUSTOMERS, selection, mode, state };
+        Plan::new(config, request, at("2026-11-24T06:00:00"))
     }
 
     #[test]
@@ -225,6 +248,20 @@ mod tests {
         assert_eq!((other.cursor, other.bound, other.warnings.len()), (None, None, 1));
         let unknown = with_state(&two, Mode::Incremental, state(None));
         assert_eq!((unknown.cursor, unknown.warnings.len()), (cursor, 0));
+    }
+
+    #[test]
+    fn a_cursor_more_than_a_day_ahead_of_the_clock_is_not_believed() {
+        let believed = plan(&config(""), Mode::Incremental, Some("2026-11-25T06:00:00"));
+        assert_eq!(
+            (believed.cursor, believed.warnings.len()),
+            (Some(at("2026-11-25T06:00:00")), 0)
+        );
+        for cursor in ["2026-11-25T06:00:00.000001", "2031-01-01T00:00:00", "9999-12-31T23:59:59"] {
+            let plan = plan(&config(""), Mode::Incremental, Some(cursor));
+            assert_eq!((plan.cursor, plan.bound, plan.asked), (None, None, None), "{cursor}");
+            assert!(plan.warnings[0].contains(cursor), "{:?}", plan.warnings);
+        }
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct Receipt {
     pub elapsed: Duration,
     /// Requests sent, the one that succeeded included.
     pub requests: u32,
+    /// Whether the reply had the member that holds the list.
+    pub has_list: bool,
     /// What the user should look at, ready to be shown.
     pub warnings: Vec<String>,
 }

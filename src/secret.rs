@@ -98,11 +98,16 @@ fn end_of_token(text: &str, token: &str) -> Option<usize> {
     ends.last().copied()
 }
 
+/// Whether a text begins with a character, in any case of an ASCII letter: some servers answer in capitals.
+fn begins_with(text: &str, character: char) -> bool {
+    text.chars().next().is_some_and(|first| first.eq_ignore_ascii_case(&character))
+}
+
 /// How long a character is at the beginning of a text, in each form in which it may stand there.
 fn forms(text: &str, character: char) -> [Option<usize>; 7] {
     let backslashes = text.bytes().take(MOST_BACKSLASHES).take_while(|&byte| byte == b'\\').count();
     let unescaped = text.get(backslashes..).unwrap_or_default();
-    let plain = |text: &str| text.starts_with(character).then_some(character.len_utf8());
+    let plain = |text: &str| begins_with(text, character).then_some(character.len_utf8());
     let escaped = if character == '\\' {
         (backslashes > 0).then_some(backslashes)
     } else {

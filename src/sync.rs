@@ -95,6 +95,7 @@ pub fn hand_over(
     log: &dyn Log,
 ) -> Result<Receipt> {
     report(&mut accepted, limits, log)?;
+    refuse_all_rejected(&mut accepted)?;
     let mut reply = Proved { accepted, limits, log, is_begun: false };
     sink.take(plan, &mut reply)?;
     Ok(reply.accepted.receipt)
@@ -113,6 +114,25 @@ fn report(accepted: &mut Accepted, limits: RejectLimits, log: &dyn Log) -> Resul
     accepted.first_rejects(limits.listed, |Reject { path, reason }| {
         log.warn(&format!("Stream `{name}`: a record is rejected for {path}: {reason}."));
     })
+}
+
+/// A reply of which no record has a valid key is not what it was when this program was made.
+fn refuse_all_rejected(accepted: &mut Accepted) -> Result<()> {
+    let Receipt { stream, rows, left_out, rejected, .. } = accepted.receipt;
+    if rejected == 0 || rows + left_out > 0 {
+        return Ok(());
+    }
+    let first = first_reject(accepted)?;
+    Err(Error::data(format!(
+        "Stream `{}`: every record was rejected ({rejected}), the first at {first}. Nothing is written and no state is saved: if the API has changed, report it.",
+        stream.name
+    )))
+}
+
+fn first_reject(accepted: &mut Accepted) -> Result<String> {
+    let mut first = String::new();
+    accepted.first_rejects(1, |Reject { path, reason }| first = format!("{path}: {reason}"))?;
+    Ok(first)
 }
 
 /// A proved reply on its way into a sink: counts its rows for whoever shows progress, and gives no
@@ -152,9 +172,7 @@ impl Reply for Proved<'_> {
         if rejected <= allowed {
             return Ok(checkpoint);
         }
-        let mut first = String::new();
-        let show = |Reject { path, reason }: Reject| first = format!("{path}: {reason}");
-        self.accepted.first_rejects(1, show)?;
+        let first = first_reject(&mut self.accepted)?;
         Err(Error::data(format!(
             "Stream `{}`: {rejected} records were rejected, and `max_rejects` allows {allowed}. The first is at {first}. Every good record was read, and no state is saved: correct them in Komet Sales, or raise `max_rejects` to pass over them.",
             self.accepted.receipt.stream.name

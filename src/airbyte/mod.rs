@@ -2,13 +2,15 @@
 
 use std::io::Write;
 
+use chrono::Utc;
+
 use crate::config::Config;
 use crate::error::{Error, Failed, Kind, Result};
 use crate::input::Input;
 use crate::log::Log;
-use crate::model::Stream;
+use crate::model::{Stream, Timestamp};
 use crate::plan::{Mode, Plan, Request};
-use crate::source::{Scratch, Source};
+use crate::source::{Machine, Source};
 use crate::sync::{self, RejectLimits};
 
 pub mod catalog;
@@ -57,9 +59,9 @@ pub fn check<W: Write + Send>(
     console: &Console<W>,
     streams: &[&'static Stream],
     config: &Input,
-    scratch: Scratch,
+    machine: Machine,
 ) -> Result<(), Failed> {
-    match try_check(console, streams, config, scratch) {
+    match try_check(console, streams, config, machine) {
         Ok(()) => Ok(console.connection_status(None)?),
         Err(error) if matches!(error.kind(), Kind::Config | Kind::Auth) => {
             Ok(console.connection_status(Some(&error))?)
@@ -72,12 +74,12 @@ fn try_check<W: Write + Send>(
     console: &Console<W>,
     streams: &[&'static Stream],
     config: &Input,
-    scratch: Scratch,
+    machine: Machine,
 ) -> Result<()> {
     let (config, warnings) = read_config(config)?;
     console.hide(&config.token);
     warnings.iter().for_each(|warning| console.warn(warning));
-    let source = Source::new(&config, scratch, console);
+    let source = Source::new(&config, machine, console);
     streams.iter().try_for_each(|stream| source.check(stream))
 }
 
@@ -90,7 +92,7 @@ pub fn read<W: Write + Send>(
     console: &Console<W>,
     streams: &[&'static Stream],
     files: &ReadFiles,
-    scratch: Scratch,
+    machine: Machine,
 ) -> Result<(), Failed> {
     let catalog = files
         .catalog
@@ -100,7 +102,7 @@ pub fn read<W: Write + Send>(
         Ok(catalog) => catalog,
         Err(error) => return Err(told(console, error, None)),
     };
-    read_streams(console, streams, files, &catalog, scratch)
+    read_streams(console, streams, files, &catalog, machine)
 }
 
 fn read_streams<W: Write + Send>(
@@ -108,7 +110,7 @@ fn read_streams<W: Write + Send>(
     streams: &[&'static Stream],
     files: &ReadFiles,
     catalog: &Configured,
-    scratch: Scratch,
+    machine: Machine,
 ) -> Result<(), Failed> {
     let refuse = |error: Error, stream: Option<&str>| {
         for name in catalog.names() {
@@ -139,7 +141,8 @@ fn read_streams<W: Write + Send>(
                 Mode::FullRefresh => None,
                 Mode::Incremental => given.of(stream, config.zone)?,
             };
-            Ok(Plan::new(&config, Request { stream, selection, mode, state }))
+            let request = Request { stream, selection, mode, state };
+            Ok(Plan::new(&config, request, Timestamp::from(Utc::now())))
         };
         wanted.into_iter().map(plan).collect::<Result<Vec<Plan>>>()
     });
@@ -148,7 +151,7 @@ fn read_streams<W: Write + Send>(
         Err(error) => return refuse(error, None),
     };
 
-    let source = Source::new(&config, scratch, console);
+    let source = Source::new(&config, machine, console);
     let limits = RejectLimits::listed(config.max_rejects);
     let mut first_failure = None;
     for plan in &plans {

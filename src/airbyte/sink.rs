@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::message::{Message, Status};
 use crate::error::{Error, Result};
-use crate::log::{Level, Log};
+use crate::log::{Level, Log, escaped};
 use crate::model::arrow::EXTRA_NULLED;
 use crate::model::stream::EXTRA;
 use crate::model::{Stream, Timestamp};
@@ -56,7 +56,8 @@ impl<W: Write + Send> Console<W> {
 
     /// A text for people, without the token.
     fn redacted(&self, text: &str) -> String {
-        self.token.get().map_or_else(|| text.to_owned(), |token| token.redact(text))
+        let text = escaped(text);
+        self.token.get().map_or_else(|| text.clone().into_owned(), |token| token.redact(&text))
     }
 
     /// Says whether a configuration works, or why not.
@@ -82,7 +83,9 @@ impl<W: Write + Send> Console<W> {
     /// `System`: stdout cannot be written.
     pub fn error(&self, error: &Error, stream: Option<&str>) -> Result<()> {
         let message = self.redacted(&error.to_string());
-        let causes = error.causes().map(|causes| self.redacted(&causes));
+        let shown =
+            |causes: String| causes.lines().map(|cause| self.redacted(cause)).collect::<Vec<_>>();
+        let causes = error.causes().map(|causes| shown(causes).join("\n"));
         self.say(&Message::error(error.kind(), message, causes, stream, now()))
     }
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::log::Level;
-use crate::source::Scratch;
+use crate::network::Proxies;
+use crate::source::{Machine, Scratch};
 
 /// What the environment says. Nothing else of the crate reads it.
 pub(super) struct Environment;
@@ -31,8 +32,13 @@ impl Environment {
         std::env::var_os("SINGER_SDK_LOG_CONFIG").map(PathBuf::from)
     }
 
+    /// What the machine offers to whoever asks the API.
+    pub(super) fn machine() -> Machine {
+        Machine { scratch: Self::scratch(), proxies: Proxies::of(Self::variable) }
+    }
+
     /// Where temporary files may go: `TMPDIR`, `/tmp`, and what Airbyte's images can write.
-    pub(super) fn scratch() -> Scratch {
+    fn scratch() -> Scratch {
         let named = std::env::var("TMPDIR").ok().filter(|folder| !folder.is_empty());
         let folders = named.map(PathBuf::from).into_iter();
         Scratch::new(folders.chain(["/tmp".into(), "/airbyte".into()]).collect())

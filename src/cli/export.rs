@@ -220,7 +220,7 @@ impl Export<'_> {
 
     fn plan(&self, config: &Config, mode: Mode, state: Option<State>) -> Plan {
         let selection = Selection::all(self.stream);
-        Plan::new(config, Request { stream: self.stream, selection, mode, state })
+        Plan::new(config, Request { stream: self.stream, selection, mode, state }, now())
     }
 
     fn sync(
@@ -230,14 +230,14 @@ impl Export<'_> {
         sink: &mut dyn Sink,
         limits: RejectLimits,
     ) -> Result<()> {
-        let source = Source::new(config, Environment::scratch(), self.progress);
+        let source = Source::new(config, Environment::machine(), self.progress);
         sync::run(&source, plan, sink, limits, self.progress)?;
         self.progress.end();
         Ok(())
     }
 
     fn checked(&self, config: &Config, place: &str, mut stdout: Stdout) -> Result<()> {
-        Source::new(config, Environment::scratch(), self.progress).check(self.stream)?;
+        Source::new(config, Environment::machine(), self.progress).check(self.stream)?;
         let text = if self.options.json {
             format!("{}\n", json!({"to": place, "check": "ok"}))
         } else {

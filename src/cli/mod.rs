@@ -13,7 +13,7 @@ use crate::airbyte;
 use crate::airbyte::sink::Console;
 use crate::error::{Error, Failed};
 use crate::input::Input;
-use crate::log::Level;
+use crate::log::{Level, escaped};
 use crate::model::Stream;
 use crate::output::stdout::Stdout;
 use crate::singer;
@@ -207,7 +207,7 @@ fn perform(
         Some(command) => run(command, level, stdout, streams, &signals),
         None => {
             let surroundings = singer::Surroundings {
-                scratch: Environment::scratch(),
+                machine: Environment::machine(),
                 log_config: Environment::singer_log_config(),
                 variable: &Environment::variable,
             };
@@ -225,7 +225,7 @@ fn bug() -> Error {
 /// Reports a failure on stderr, where nothing else did.
 fn unreported(error: &Error) -> ExitCode {
     if !error.is_quiet() {
-        let _ = writeln!(std::io::stderr(), "error: {error}");
+        let _ = writeln!(std::io::stderr(), "error: {}", escaped(&error.to_string()));
     }
     ExitCode::from(error.kind().exit_code())
 }
@@ -254,7 +254,7 @@ fn run(
         Command::Spec => Ok(airbyte::spec(&console(stdout))?),
         Command::Discover(_) => Ok(airbyte::discover(&console(stdout), streams)?),
         Command::Check(ConfigFile { config }) => {
-            airbyte::check(&console(stdout), streams, &Input::of(&config), Environment::scratch())
+            airbyte::check(&console(stdout), streams, &Input::of(&config), Environment::machine())
         }
         Command::Read { config: ConfigFile { config }, catalog, state } => {
             let files = airbyte::ReadFiles {
@@ -262,7 +262,7 @@ fn run(
                 catalog: Input::of(&catalog),
                 state: state.as_deref().map(Input::of),
             };
-            airbyte::read(&console(stdout), streams, &files, Environment::scratch())
+            airbyte::read(&console(stdout), streams, &files, Environment::machine())
         }
         #[cfg(feature = "export")]
         Command::Export(options) => export::run(&options, level, stdout, streams, signals),

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use chrono::{
-    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta,
-    TimeZone, Timelike, Utc,
+    DateTime, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone,
+    Timelike, Utc,
 };
 use chrono_tz::Tz;
 
@@ -40,6 +40,17 @@ impl Timestamp {
     pub const fn hours_before(self, hours: u32) -> Self {
         let micros = self.0 - hours as i64 * 3600 * MICROS_PER_SECOND;
         Self(if micros < Self::FIRST { Self::FIRST } else { micros })
+    }
+
+    /// A day later, at the latest the last instant of the year 9999.
+    pub const fn day_after(self) -> Self {
+        let micros = self.0 + MICROS_PER_DAY;
+        Self(if micros > Self::LAST { Self::LAST } else { micros })
+    }
+
+    /// The last microsecond of the second that the instant is in.
+    pub const fn end_of_second(self) -> Self {
+        Self(self.0.div_euclid(MICROS_PER_SECOND) * MICROS_PER_SECOND + MICROS_PER_SECOND - 1)
     }
 
     /// The year, month, day, hour, minute, second and microsecond in UTC.
@@ -291,9 +302,10 @@ fn offset_micros(text: &[u8]) -> Option<i64> {
     (hours < 24 && minutes < 60).then_some(sign * (hours * 60 + minutes) * 60 * MICROS_PER_SECOND)
 }
 
-/// The day before, at the earliest the first that can be written.
+/// The day before, at the earliest 0001-01-01. A zone west of Greenwich has days before it.
 pub fn day_before(date: NaiveDate) -> NaiveDate {
-    date.checked_sub_days(Days::new(1)).filter(|date| date.year() >= 1).unwrap_or(date)
+    let first = NaiveDate::from_ymd_opt(1, 1, 1).unwrap_or_default();
+    date.checked_sub_days(Days::new(1)).unwrap_or(first).max(first)
 }
 
 /// Reads the `Date` header of a reply (RFC 9110 §5.6.7) in any of its three forms, to the second.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use chrono::Utc;
 use serde_json::{Value, json};
 
-use crate::log::{Level, Log};
+use crate::log::{Level, Log, escaped};
 use crate::secret::Token;
 
 /// Writes messages to stderr.
@@ -74,6 +74,7 @@ impl Stderr {
             Some(token) => token.redact(message),
             None => message.to_owned(),
         };
+        let message = escaped(&message);
         let line = if self.is_json {
             structured(name, &message, metric)
         } else {

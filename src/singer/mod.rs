@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use chrono::Utc;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -10,12 +11,12 @@ use crate::config::{Config, UnknownKeys, protocol_flag, settings};
 use crate::error::{Failed, Result};
 use crate::input::Input;
 use crate::log::{Level, Log};
-use crate::model::{Stream, docs};
+use crate::model::{Stream, Timestamp, docs};
 use crate::output::stderr::{Metric, Stderr};
 use crate::output::stdout::Stdout;
 use crate::plan::{Mode, Plan, Request};
 use crate::receipt::Receipt;
-use crate::source::{Scratch, Source};
+use crate::source::{Machine, Source};
 use crate::sync::{self, RejectLimits};
 
 pub mod catalog;
@@ -39,8 +40,8 @@ const CAPABILITIES: [&str; 7] =
 
 /// What surrounds a tap: the doors read no environment themselves.
 pub struct Surroundings<'a> {
-    /// Where temporary files may go.
-    pub scratch: Scratch,
+    /// What the machine offers to whoever asks the API.
+    pub machine: Machine,
     /// The file in which Meltano says how it wants to be logged to.
     pub log_config: Option<PathBuf>,
     /// The value of a variable of the environment.
@@ -161,7 +162,7 @@ fn synchronise(
     let (config, warnings) = Config::merge(&parts, &[ACTIVATE_VERSIONS], UnknownKeys::Warn)?;
     log.hide(&config.token);
     warnings.iter().for_each(|warning| log.warn(warning));
-    let source = Source::new(&config, surroundings.scratch.clone(), log);
+    let source = Source::new(&config, surroundings.machine.clone(), log);
     if options.test.is_some() {
         streams.iter().try_for_each(|stream| source.check(stream))?;
         log.info("The configuration works: the API accepts the token.");
@@ -180,7 +181,7 @@ fn synchronise(
             Mode::Incremental => bookmarks.of(stream, config.zone)?,
         };
         let request = Request { stream, selection: selection.clone(), mode: *mode, state };
-        Ok(Plan::new(&config, request))
+        Ok(Plan::new(&config, request, Timestamp::from(Utc::now())))
     };
     let plans = wanted.iter().map(plan).collect::<Result<Vec<Plan>>>()?;
     let activate_versions = protocol_flag(&parts, ACTIVATE_VERSIONS)?.unwrap_or(false);

@@ -91,7 +91,8 @@ impl<W: Write> Sink for Selected<'_, W> {
         let extracted_at = reply.receipt().extracted_at;
         let name = plan.stream.name;
         let mut version = String::new();
-        if self.tap.activate_versions && plan.mode == Mode::FullRefresh {
+        let is_list = reply.receipt().has_list;
+        if self.tap.activate_versions && plan.mode == Mode::FullRefresh && is_list {
             let seconds = extracted_at.millis() / 1000;
             self.tap.say(&Message::ActivateVersion { stream: name, version: seconds })?;
             version = format!(r#","version":{seconds}"#);

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io::{self, BufRead, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use chrono::Utc;
@@ -14,12 +14,14 @@ use reqwest::header::{
 };
 use url::{Host, Url};
 
-use super::failure::Failure;
+use super::failure::{Failure, carried_or};
 use super::inflate::Output;
+use super::tls_error::{is_lasting, tls_error};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::model::time::http_date;
+use crate::network::{Proxies, check_name};
 use crate::secret::Token;
 
 /// How long a connection may take to be made.
@@ -28,6 +30,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nothing may come in a reply.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What the HTTP library says of a proxy that answers 407 (RFC 9110 §15.5.8).
+const PROXY_WANTS_PASSWORD: &str = "proxy authorization required";
+
 /// Pieces of a reply between the thread that receives and the one that decodes.
 const PIECES: usize = 16;
 
@@ -35,6 +40,9 @@ const PIECES: usize = 16;
 pub(crate) struct Client {
     base: Url,
     token: Token,
+    proxies: Proxies,
+    /// The host and the port, for messages.
+    host: String,
 }
 
 /// What a reply says before its body.
@@ -77,13 +85,16 @@ enum Event {
 
 impl Client {
     /// A client for the configured address.
-    pub(crate) fn new(config: &Config) -> Self {
-        Self { base: config.base_url.clone(), token: config.token.clone() }
+    pub(crate) fn new(config: &Config, proxies: Proxies) -> Self {
+        let base = config.base_url.clone();
+        let port = base.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let host = format!("{}{port}", base.host_str().unwrap_or_default());
+        Self { base, token: config.token.clone(), proxies, host }
     }
 
-    /// The host, for messages.
+    /// The host, with its port where that is not the usual one, for messages.
     pub(crate) fn host(&self) -> &str {
-        self.base.host_str().unwrap_or_default()
+        &self.host
     }
 
     /// Sends a request for `method` (`customer.list`) and waits for the reply's head. The whole request,
@@ -95,14 +106,22 @@ impl Client {
         query: &[(&str, String)],
         timeout: Duration,
     ) -> Result<(Head, Body), Failure> {
+        let is_loopback = is_loopback(&self.base);
+        if !is_loopback {
+            self.proxies.check()?;
+        }
+        let proxy = self.proxies.variable().filter(|_| !is_loopback);
+        if proxy.is_none() {
+            check_name(self.base.host_str().unwrap_or_default())?;
+        }
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push(method);
         }
         self.token.authorize(&mut url);
         url.query_pairs_mut().extend_pairs(query);
-        let transfer =
-            Transfer { url, host: self.host().to_owned(), token: self.token.clone(), timeout };
+        let (host, token) = (self.host.clone(), self.token.clone());
+        let transfer = Transfer { url, host, token, timeout, proxy };
         let (sender, events) = sync_channel(PIECES);
         let run = move || {
             let end = match transfer.run(&sender) {
@@ -127,6 +146,22 @@ impl Client {
 fn thread_died() -> Failure {
     Error::system("The download ended without a word, which is a fault of this program: report it.")
         .into()
+}
+
+impl Body {
+    /// What comes of it within a time, at most so many bytes.
+    pub(crate) fn beginning(mut self, bytes: usize, within: Duration) -> Vec<u8> {
+        let end = Instant::now() + within;
+        let mut beginning = Vec::new();
+        while beginning.len() < bytes {
+            let left = end.saturating_duration_since(Instant::now());
+            let Ok(Event::Piece(piece)) = self.events.recv_timeout(left) else { break };
+            beginning.extend_from_slice(&piece);
+        }
+        self.ended = true;
+        beginning.truncate(bytes);
+        beginning
+    }
 }
 
 impl BufRead for Body {
@@ -161,6 +196,18 @@ struct Transfer {
     host: String,
     token: Token,
     timeout: Duration,
+    /// The variable that names a proxy for it, if there is one.
+    proxy: Option<&'static str>,
+}
+
+/// Whether a URL is of this machine.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
 }
 
 impl Transfer {
@@ -193,21 +240,15 @@ impl Transfer {
             match output.take(piece) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
-                Err(error) => return Err(self.corrupt(&error)),
+                Err(error) => return Err(self.corrupt(error)),
             }
         }
-        output.finish().map_err(|error| self.corrupt(&error))
+        output.finish().map_err(|error| self.corrupt(error))
     }
 
     fn client(&self) -> Result<reqwest::Client> {
         // The second of two installations finds the first, which is the same.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let is_loopback = match self.url.host() {
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
         let builder = reqwest::Client::builder()
             .user_agent(concat!("kometsales/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -218,7 +259,7 @@ impl Transfer {
             .read_timeout(IDLE_TIMEOUT.min(self.timeout))
             .timeout(self.timeout);
         // A proxy is not asked for this machine: over plain HTTP it would be shown the token.
-        let builder = if is_loopback { builder.no_proxy() } else { builder };
+        let builder = if is_loopback(&self.url) { builder.no_proxy() } else { builder };
         // Plain HTTP needs no CA certificates: a machine without any may have it, and none are loaded.
         let is_plain = self.url.scheme() == "http";
         let builder = if is_plain { builder.tls_certs_only([]) } else { builder };
@@ -234,16 +275,26 @@ impl Transfer {
     fn explain(&self, error: reqwest::Error) -> Failure {
         let error = error.without_url();
         let (host, cause) = (&self.host, self.cause(&error));
+        let first = match self.proxy {
+            Some(variable) => format!("Check the proxy that {variable} names first"),
+            None => "Check the network".to_owned(),
+        };
+        if let Some(variable) = self.proxy.filter(|_| cause.contains(PROXY_WANTS_PASSWORD)) {
+            return Error::config(format!(
+                "The proxy that {variable} names asks for a password, or refuses the one it has (HTTP 407). Correct {variable}."
+            ))
+            .into();
+        }
         if let Some(tls) = tls_error(&error).filter(|tls| is_lasting(tls)) {
             let tls = self.token.redact(&tls.to_string());
             return Error::config(format!(
-                "The connection to {host} is not secure: {tls}. Check `base_url`, this machine's clock and its CA certificates (SSL_CERT_FILE)."
+                "The connection to {host} is not secure: {tls}. {first}, `base_url`, this machine's clock and its CA certificates (SSL_CERT_FILE)."
             ))
             .into();
         }
         let error = if error.is_timeout() && error.is_connect() {
             Error::transient(format!(
-                "{host} did not answer in time. Check the network, the proxy variables and `base_url`, and run again."
+                "{host} did not answer in time. {first} and `base_url`, and run again."
             ))
         } else if error.is_timeout() {
             Error::transient(format!(
@@ -253,7 +304,7 @@ impl Transfer {
             ))
         } else if error.is_connect() {
             Error::transient(format!(
-                "{host} cannot be reached: {cause}. Check the network, the proxy variables and `base_url`, and run again."
+                "{host} cannot be reached: {cause}. {first} and `base_url`, and run again."
             ))
         } else {
             Error::transient(format!("The connection to {host} broke: {cause}. Run again."))
@@ -261,12 +312,14 @@ impl Transfer {
         error.into()
     }
 
-    fn corrupt(&self, error: &io::Error) -> Failure {
-        Error::transient(format!(
-            "The compressed reply of {} is corrupt or was cut: {error}. Run again.",
-            self.host
-        ))
-        .into()
+    fn corrupt(&self, error: io::Error) -> Failure {
+        carried_or(error, |error| {
+            Error::transient(format!(
+                "The compressed reply of {} is corrupt or was cut: {error}. Run again.",
+                self.host
+            ))
+            .into()
+        })
     }
 
     /// The innermost cause, which is the one that says something.
@@ -282,43 +335,6 @@ impl Transfer {
         }
         self.token.redact(&cause)
     }
-}
-
-/// Whether a TLS error is one of what the two sides are, and not of how this one connection went.
-fn is_lasting(error: &rustls::Error) -> bool {
-    use rustls::{AlertDescription, Error};
-    match error {
-        Error::InvalidCertificate(_) | Error::PeerIncompatible(_) => true,
-        // It does not speak TLS at all.
-        Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => true,
-        Error::AlertReceived(alert) => matches!(
-            alert,
-            AlertDescription::ProtocolVersion
-                | AlertDescription::HandshakeFailure
-                | AlertDescription::UnrecognisedName
-                | AlertDescription::CertificateRequired
-                | AlertDescription::AccessDenied
-        ),
-        _ => false,
-    }
-}
-
-/// The TLS library's error among the causes. It hides inside an [`io::Error`], whose `source` passes
-/// over it.
-fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let hidden = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        if let Some(found) = hidden.or_else(|| error.downcast_ref()) {
-            return Some(found);
-        }
-        next = match inner {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    None
 }
 
 fn header(headers: &HeaderMap, name: HeaderName) -> &str {

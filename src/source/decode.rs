@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use super::columns::Columns;
 use super::convert::{self, Converted};
-use super::envelope::{Elements, Envelope, List};
+use super::envelope::{Elements, Envelope};
 use super::extra;
 use super::json::{Parser, Stop, Text, Value};
+use super::list::List;
 use super::rejects::Rejects;
 use super::scratch::Scratch;
 use super::spool::Spool;
@@ -61,6 +62,9 @@ struct Members<'w> {
 
 /// More unknown members than this are looked up by name; fewer are looked through.
 const MANY: usize = 16;
+
+/// Members that a record may have: each that is not known costs memory of its own.
+pub(super) const MAX_MEMBERS: usize = 10_000;
 
 /// Which field came after which, the last time. Records have their members in one order, though some
 /// may be absent, so a guess is nearly always right, and a name that was guessed need not be parsed.
@@ -312,7 +316,7 @@ impl<'w> Members<'w> {
         self.seen = 0;
         self.unknown.clear();
         self.places.clear();
-        let mut duplicates = 0;
+        let (mut duplicates, mut count) = (0, 0);
         let mut previous = stream.fields.len();
         parser.expect(b'{', "an object")?;
         if parser.peek()? == b'}' {
@@ -320,6 +324,10 @@ impl<'w> Members<'w> {
             return Ok(0);
         }
         loop {
+            count += 1;
+            if count > MAX_MEMBERS {
+                return Err(Stop::TooManyMembers { at: parser.position() });
+            }
             let name = order.name(parser, stream, previous)?;
             parser.peek()?;
             let start = parser.position();

@@ -7,11 +7,15 @@ use std::io::BufRead;
 
 use super::failure::Fault;
 use super::json::{Parser, Stop, Text, Value, Walk};
+use super::list::List;
 use super::window::Window;
 
 /// How many characters of the server's message are kept: more than is documented and shown, so that a
 /// token in it is whole when it is looked for.
 const MOST_MESSAGE: usize = 4096;
+
+/// How much of the name of a member that is not known is kept, to be shown.
+const MAX_NAME_CHARACTERS: usize = 100;
 
 /// What a reply says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +37,8 @@ pub(crate) struct Envelope {
     pub(crate) message: String,
     /// True if what stands for the list is neither a list nor an object nor empty.
     pub(crate) list_is_scalar: bool,
+    /// The first member of another name that is a list of objects.
+    pub(crate) other_list: Option<String>,
     /// How many members came again under a name that had come before.
     pub(crate) duplicates: u64,
     /// False if reading stopped because the taker had enough.
@@ -53,56 +59,6 @@ pub(crate) trait Elements {
 
     /// True if the rest of the reply is not wanted.
     fn has_enough(&self, envelope: &Envelope) -> bool;
-}
-
-/// Where in a list the parser is.
-#[derive(Debug)]
-pub(crate) struct List {
-    next: Next,
-    /// False if the list is one object in place of an array of them.
-    is_array: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Next {
-    ElementOrEnd,
-    Element,
-    CommaOrEnd,
-}
-
-impl List {
-    /// Goes to the next element. False at the end of the list, which has been read then.
-    #[inline]
-    pub(crate) fn advance(&mut self, parser: &mut Parser<'_>) -> Result<bool, Stop> {
-        if !self.is_array {
-            return Ok(self.next == Next::ElementOrEnd);
-        }
-        let byte = parser.peek()?;
-        match (self.next, byte) {
-            (Next::ElementOrEnd | Next::CommaOrEnd, b']') => {
-                parser.advance();
-                Ok(false)
-            }
-            (Next::CommaOrEnd, b',') => {
-                parser.advance();
-                self.next = Next::Element;
-                parser.peek().map(|_| true)
-            }
-            (Next::CommaOrEnd, _) => Err(parser.malformed("`,` or the end of the list")),
-            (Next::Element | Next::ElementOrEnd, _) => Ok(true),
-        }
-    }
-
-    /// Says that the element was read.
-    #[inline]
-    pub(crate) fn took_element(&mut self) {
-        self.next = Next::CommaOrEnd;
-    }
-
-    /// False if the list is one object in place of an array of them.
-    pub(crate) fn is_array(&self) -> bool {
-        self.is_array
-    }
 }
 
 /// A member of the envelope.
@@ -126,6 +82,7 @@ pub(crate) fn read<R: BufRead>(
     open(window)?;
     let mut envelope = Envelope::default();
     let mut is_first = true;
+    let mut other = String::new();
     loop {
         let ends = |parser: &mut Parser<'_>| match parser.peek()? {
             b'}' => Ok(true),
@@ -141,11 +98,16 @@ pub(crate) fn read<R: BufRead>(
                 parser.expect(b',', "`,`")?;
             }
             let name = parser.name()?;
-            Ok(match name.decode(&mut String::new()) {
-                Some("status") => Member::Status,
-                Some("message") => Member::Message,
-                Some(name) if name == list => Member::List,
-                _ => Member::Other,
+            let mut decoded = String::new();
+            let name = name.decode(&mut decoded).unwrap_or(name.raw);
+            Ok(match name {
+                "status" => Member::Status,
+                "message" => Member::Message,
+                name if name == list => Member::List,
+                name => {
+                    other = name.chars().take(MAX_NAME_CHARACTERS).collect();
+                    Member::Other
+                }
             })
         })?;
         is_first = false;
@@ -156,7 +118,12 @@ pub(crate) fn read<R: BufRead>(
             Member::List => {
                 envelope.list_is_scalar = !read_list(window, elements, &envelope)?;
             }
-            Member::Other => walk(window)?,
+            Member::Other => {
+                if envelope.other_list.is_none() && begins_list_of_objects(window)? {
+                    envelope.other_list = Some(std::mem::take(&mut other));
+                }
+                walk(window)?;
+            }
         }
         if elements.has_enough(&envelope) {
             return Ok(envelope);
@@ -169,6 +136,11 @@ pub(crate) fn read<R: BufRead>(
 }
 
 impl Envelope {
+    /// Whether the reply has the member that holds the list, whatever is in it.
+    pub(crate) fn has_list(&self) -> bool {
+        self.seen[Member::List as usize]
+    }
+
     fn note(&mut self, member: Member) {
         if member != Member::Other {
             self.duplicates += u64::from(std::mem::replace(&mut self.seen[member as usize], true));
@@ -230,6 +202,41 @@ fn token<R: BufRead, T>(
                 window.consume(read);
                 return Ok(value);
             }
+            Err(Stop::Short) => grow(window)?,
+            Err(stop) => return Err(fault(stop, window.position())),
+        }
+    }
+}
+
+/// Reads on, by a part of what a long token has already: it is parsed from its beginning again.
+fn grow<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
+    const LONG_TOKEN_BYTES: usize = 4096;
+    let before = window.text().len();
+    let wanted = if before < LONG_TOKEN_BYTES { before } else { before + before / 8 };
+    window.fill()?;
+    while window.text().len() < wanted {
+        match window.fill() {
+            // The token may be whole now.
+            Err(Fault::Cut { .. }) => return Ok(()),
+            filled => filled?,
+        }
+    }
+    Ok(())
+}
+
+/// Looks whether the next value is a list whose first element is an object. Nothing is read.
+fn begins_list_of_objects<R: BufRead>(window: &mut Window<R>) -> Result<bool, Fault> {
+    loop {
+        let mut parser = Parser::new(window.text());
+        let mut look = || {
+            if parser.peek()? != b'[' {
+                return Ok(false);
+            }
+            parser.advance();
+            Ok(parser.peek()? == b'{')
+        };
+        match look() {
+            Ok(is_list) => return Ok(is_list),
             Err(Stop::Short) => window.fill()?,
             Err(stop) => return Err(fault(stop, window.position())),
         }
@@ -259,6 +266,7 @@ fn fault(stop: Stop, position: u64) -> Fault {
         Stop::Short => Fault::Cut { after: position },
         Stop::Malformed { at, expected } => Fault::Malformed { at: position + at as u64, expected },
         Stop::TooDeep { at } => Fault::TooDeep { at: position + at as u64 },
+        Stop::TooManyMembers { at } => Fault::TooManyMembers { at: position + at as u64 },
         Stop::Failed(error) => Fault::Failed(*error),
     }
 }
@@ -285,8 +293,8 @@ fn read_list<R: BufRead>(
             Ok(matches!(value, Value::Null | Value::Text(Text { raw: "", .. })))
         });
     }
-    let mut list = List { next: Next::ElementOrEnd, is_array: first == b'[' };
-    if list.is_array {
+    let mut list = List::new(first == b'[');
+    if list.is_array() {
         token(window, |parser| parser.expect(b'[', "a list"))?;
     }
     let read = resume(window, |parser| match elements.take(parser, &mut list) {
@@ -343,35 +351,6 @@ fn message(parser: &mut Parser<'_>) -> Result<String, Stop> {
         Value::Number(raw) | Value::Nested(raw) => raw,
     };
     Ok(message.chars().take(MOST_MESSAGE).collect())
-}
-
-/// Whether a message says that nothing was found, which some methods of the API call a failure:
-/// `Customers not found`, `No customers were found`, the same of records and results, in any case, and
-/// whatever follows.
-///
-/// `list` and `record` are what the method calls many and one of what it lists.
-pub(crate) fn says_not_found(message: &str, list: &str, record: &str) -> bool {
-    let message = message.to_lowercase();
-    let mut words = message.split_whitespace();
-    let mut next = || words.next().unwrap_or_default();
-    let names = [list, record, "records", "record", "results", "result"];
-    let is_name = |word: &str| names.iter().any(|name| name.eq_ignore_ascii_case(word));
-    let mut word = next();
-    let is_no = word == "no";
-    if is_no {
-        word = next();
-    }
-    if !is_name(word) {
-        return false;
-    }
-    word = next();
-    if word == "were" {
-        word = next();
-    }
-    if is_no {
-        return word.starts_with("found");
-    }
-    word == "not" && next().starts_with("found")
 }
 
 #[cfg(test)]

@@ -1,19 +1,24 @@
 //! What a reply that cannot be used means to the user, and whether to ask again.
 
-use std::io::Read;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::client::{Body, Head};
-use super::envelope::{Envelope, Status, says_not_found};
+use super::decode::MAX_MEMBERS;
+use super::envelope::{Envelope, Status};
 use super::failure::{Failure, Fault, carried};
+use super::not_found::says_not_found;
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
 use crate::model::Stream;
 use crate::secret::Token;
 
-/// So much of an error reply is read to quote from.
-const MOST_READ: u64 = 64 * 1024;
+/// Bytes of an error reply that are read to quote from.
+const MAX_QUOTED_BYTES: usize = 64 * 1024;
+
+/// How long is waited for them: the status alone says what is wrong.
+const QUOTE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// So many characters are searched for the token, and of what is left so many can be shown at the most. A
 /// token that begins in what can be shown ends in what is searched, however it is encoded.
@@ -49,9 +54,8 @@ impl Explain<'_> {
         if (200..300).contains(&self.head.status) {
             return Ok(body);
         }
-        let mut text = Vec::new();
-        // What could be read before the connection broke is enough to quote from.
-        let _ = body.take(MOST_READ).read_to_end(&mut text);
+        // What came before the connection broke, or soon enough, is enough to quote from.
+        let text = body.beginning(MAX_QUOTED_BYTES, QUOTE_TIMEOUT);
         Err(Failure { error: self.refusal(&text), retry_after: self.head.retry_after })
     }
 
@@ -73,6 +77,11 @@ impl Explain<'_> {
                 "redirects elsewhere, which is not followed because the token would go with it",
                 "Set `base_url` to where the API is now.".to_owned(),
             ),
+            407 => (
+                Kind::Config,
+                "is behind a proxy that asks for a password",
+                "Check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.".to_owned(),
+            ),
             404 => (
                 Kind::Config,
                 "does not know the address",
@@ -82,7 +91,7 @@ impl Explain<'_> {
             408 | 425 | 500..=599 => {
                 (Kind::Transient, "could not serve the request", "Run again later.".to_owned())
             }
-            _ if message.is_some() => (
+            400..=499 if message.is_some() => (
                 Kind::Auth,
                 "refused the request",
                 "Check `authentication_token` and the filters.".to_owned(),
@@ -139,6 +148,10 @@ impl Explain<'_> {
             Fault::TooDeep { at } => Error::data(format!(
                 "{reply} is nested deeper than 128 objects and arrays at byte {at}. {report}"
             )),
+            Fault::TooManyMembers { at } => Error::data(format!(
+                "{reply} has a record of more than {MAX_MEMBERS} members at byte {at}. {report}",
+                MAX_MEMBERS = grouped(MAX_MEMBERS)
+            )),
             Fault::TooLarge { at } => Error::data(format!(
                 "{reply} has a record of more than 64 MiB at byte {at}. Correct it in Komet Sales, or ask its support."
             )),
@@ -160,7 +173,15 @@ impl Explain<'_> {
                 "The reply of {host} to {} has a `{}` that is neither a list nor an object nor null. If it stays so, the API has changed: report it.",
                 stream.method, stream.list
             ))),
-            Some(Status::Success) => Ok(()),
+            Some(Status::Success) => match &envelope.other_list {
+                Some(other) if is_empty => Err(Error::data(format!(
+                    "The reply of {host} to {} has no `{}`, but a list of objects called `{}`. If it stays so, the API has changed: report it.",
+                    stream.method,
+                    stream.list,
+                    self.shown(other)
+                ))),
+                _ => Ok(()),
+            },
             Some(Status::Failure)
                 if is_empty && says_not_found(&envelope.message, stream.list, stream.record) =>
             {
@@ -212,6 +233,18 @@ impl Explain<'_> {
         let shown: String = line.chars().take(MOST_SHOWN).collect();
         if shown.len() < line.len() { format!("{shown}…") } else { shown }
     }
+}
+
+/// A number with commas between its thousands.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let parts: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .filter_map(|part| std::str::from_utf8(part).ok())
+        .collect();
+    parts.join(",")
 }
 
 /// The `message` of an error reply that has the documented shape.

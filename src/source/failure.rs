@@ -46,6 +46,8 @@ pub(crate) enum Fault {
     TooDeep { at: u64 },
     /// One record is larger than what is accepted.
     TooLarge { at: u64 },
+    /// A record has more members than are read.
+    TooManyMembers { at: u64 },
     /// The download stopped.
     Download(io::Error),
     /// Whoever takes the records failed.
@@ -78,8 +80,13 @@ impl From<Failure> for io::Error {
 
 /// The failure that an [`io::Error`] carries, or one that says what it says.
 pub(crate) fn carried(error: io::Error) -> Failure {
+    carried_or(error, |error| Error::transient(format!("The download stopped: {error}.")).into())
+}
+
+/// The failure that an [`io::Error`] carries, or else what is made of it.
+pub(crate) fn carried_or(error: io::Error, or: impl FnOnce(io::Error) -> Failure) -> Failure {
     match error.downcast::<Carried>() {
         Ok(Carried(failure)) => failure,
-        Err(error) => Error::transient(format!("The download stopped: {error}.")).into(),
+        Err(error) => or(error),
     }
 }

@@ -5,8 +5,17 @@ use std::io::{self, Write};
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 
+use super::failure::Failure;
+use crate::error::Error;
+
 /// Decompressed bytes that are handed on together.
 const TOGETHER: usize = 64 * 1024;
+
+/// Decompressed bytes that any reply may have.
+const MAX_FREE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Beyond those: decompressed bytes for each byte that was received. Lists of customers have some ten.
+const MAX_RATIO: u64 = 200;
 
 /// Takes the pieces of a body as they were received and gives them on; `give` says whether more are
 /// wanted.
@@ -26,6 +35,8 @@ impl<F: FnMut(Bytes) -> bool> Output<F> {
                 give,
                 gathered: Vec::with_capacity(TOGETHER),
                 is_unwanted: false,
+                received: 0,
+                inflated: 0,
             })))),
             _ => None,
         }
@@ -38,10 +49,13 @@ impl<F: FnMut(Bytes) -> bool> Output<F> {
     pub(crate) fn take(&mut self, piece: Bytes) -> io::Result<bool> {
         match self {
             Self::Plain(give) => Ok(give(piece)),
-            Self::Gzip(decoder) => match decoder.write_all(&piece) {
-                Err(_) if decoder.get_ref().is_unwanted => Ok(false),
-                written => written.map(|()| true),
-            },
+            Self::Gzip(decoder) => {
+                decoder.get_mut().received += piece.len() as u64;
+                match decoder.write_all(&piece) {
+                    Err(_) if decoder.get_ref().is_unwanted => Ok(false),
+                    written => written.map(|()| true),
+                }
+            }
         }
     }
 
@@ -62,10 +76,29 @@ pub(crate) struct Pieces<F> {
     give: F,
     gathered: Vec<u8>,
     is_unwanted: bool,
+    received: u64,
+    inflated: u64,
+}
+
+impl<F> Pieces<F> {
+    /// # Errors
+    /// `Data`, on its way through [`io::Error`]: the body grows without end.
+    fn check(&self) -> io::Result<()> {
+        let Self { received, inflated, .. } = self;
+        if *inflated <= MAX_FREE_BYTES || *inflated <= received.saturating_mul(MAX_RATIO) {
+            return Ok(());
+        }
+        Err(Failure::from(Error::data(format!(
+            "{received} bytes of the reply became {inflated} when they were decompressed, more than {MAX_RATIO} times as many. If it stays so, something between here and Komet Sales changes its replies."
+        )))
+        .into())
+    }
 }
 
 impl<F: FnMut(Bytes) -> bool> Write for Pieces<F> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.inflated += bytes.len() as u64;
+        self.check()?;
         self.gathered.extend_from_slice(bytes);
         if self.gathered.len() >= TOGETHER {
             self.flush()?;

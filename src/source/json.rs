@@ -30,6 +30,11 @@ pub(crate) enum Stop {
         /// Byte position in the text.
         at: usize,
     },
+    /// An object has more members than are read.
+    TooManyMembers {
+        /// Byte position in the text.
+        at: usize,
+    },
     /// Whoever takes the values failed.
     Failed(Box<Error>),
 }

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::log::Log;
 use crate::model::arrow::Selection;
 use crate::model::{Stream, Timestamp};
+use crate::network::Proxies;
 use crate::plan::{Mode, Plan};
 use crate::receipt::{Receipt, Reject};
 use crate::state::{Checkpoint, State};
@@ -25,12 +26,15 @@ mod extra;
 mod failure;
 mod inflate;
 mod json;
+mod list;
+mod not_found;
 mod probe;
 mod rejects;
 mod retry;
 mod scratch;
 mod spool;
 mod tally;
+mod tls_error;
 mod window;
 
 pub use scratch::Scratch;
@@ -45,6 +49,15 @@ use window::Window;
 
 /// How long a check may take as a whole.
 const CHECK_WINDOW: Duration = Duration::from_secs(30);
+
+/// What a machine offers to whoever asks the API.
+#[derive(Debug, Clone)]
+pub struct Machine {
+    /// Where temporary files may go.
+    pub scratch: Scratch,
+    /// The proxies that its environment names.
+    pub proxies: Proxies,
+}
 
 /// The API, as one configuration reaches it.
 pub struct Source<'a> {
@@ -85,13 +98,15 @@ struct Attempt<'a> {
     decoded: Decoded<'a>,
     now: Timestamp,
     extracted_at: Timestamp,
+    has_list: bool,
     bytes: u64,
 }
 
 impl<'a> Source<'a> {
     /// The API of a configuration. Nothing is sent yet.
-    pub fn new(config: &'a Config, scratch: Scratch, log: &'a dyn Log) -> Self {
-        Self { config, client: Client::new(config), scratch, log }
+    pub fn new(config: &'a Config, machine: Machine, log: &'a dyn Log) -> Self {
+        let Machine { scratch, proxies } = machine;
+        Self { config, client: Client::new(config, proxies), scratch, log }
     }
 
     /// Asks the API whether it would serve the stream, with a filter that can match nothing.
@@ -103,7 +118,8 @@ impl<'a> Source<'a> {
         let selection = Selection::of(stream, |_| false);
         let request =
             crate::plan::Request { stream, selection, mode: Mode::FullRefresh, state: None };
-        let mut plan = Plan::new(self.config, request);
+        let now = Timestamp::from(Utc::now());
+        let mut plan = Plan::new(self.config, request, now);
         plan.query.retain(|(parameter, _)| *parameter != "updateAsOf");
         plan.query.push(("updateAsOf", probe::NEVER.to_owned()));
         let window = CHECK_WINDOW.min(self.config.retry_window);
@@ -126,7 +142,7 @@ impl<'a> Source<'a> {
                 let (head, body) = self.send(plan.stream, &plan.query, timeout)?;
                 let explain = self.explain(plan.stream, &head);
                 let body = explain.accept_status(body)?;
-                let now = head.date.unwrap_or_else(|| Timestamp::from(Utc::now()));
+                let now = latest_cursor(head.date, Timestamp::from(Utc::now()));
                 let parts =
                     Parts { plan, config: self.config, scratch: &self.scratch, log: self.log };
                 parts.attempt(body, &explain, extracted_at, now)
@@ -211,13 +227,15 @@ impl<'a> Parts<'a> {
         let elements = decoded.tally.rows + decoded.tally.left_out + decoded.rejects.count();
         explain.accept_envelope(&envelope, elements == 0, self.log)?;
         decoded.tally.duplicates += envelope.duplicates;
-        Ok(Attempt { decoded, now, extracted_at, bytes: window.position() })
+        let has_list = envelope.has_list();
+        Ok(Attempt { decoded, now, extracted_at, has_list, bytes: window.position() })
     }
 }
 
 impl Attempt<'_> {
     fn accept(self, plan: &Plan, started: Instant, requests: u32) -> Result<Accepted> {
-        let Self { decoded: Decoded { spool, tally, rejects }, now, extracted_at, bytes } = self;
+        let Self { decoded, now, extracted_at, has_list, bytes } = self;
+        let Decoded { spool, tally, rejects } = decoded;
         let mut warnings = tally.warnings(plan);
         if spool.has_no_folder {
             warnings.push("No temporary folder can be written, so the whole reply is kept in memory. Set TMPDIR to a folder that can be.".into());
@@ -226,6 +244,11 @@ impl Attempt<'_> {
             warnings.push(format!(
                 "The state of stream `{}` is from the future ({cursor}). It is kept, so nothing is read that changed before it. Reset the stream if that is not meant.",
                 plan.stream.name
+            ));
+        }
+        if let Some(bound) = plan.bound.filter(|bound| plan.cursor.is_none() && *bound > now) {
+            warnings.push(format!(
+                "`start_date` has not come yet ({bound}), so customers of today are not read. Correct it, or leave it out."
             ));
         }
         let state =
@@ -239,6 +262,7 @@ impl Attempt<'_> {
             bytes,
             elapsed: started.elapsed(),
             requests,
+            has_list,
             warnings,
         };
         let batches = Batches {
@@ -250,6 +274,12 @@ impl Attempt<'_> {
         };
         Ok(Accepted { receipt, batches, rejects })
     }
+}
+
+/// The latest cursor that a reply may move to: by its `Date`, all of that second included, unless that is more than a day
+/// ahead of this machine's clock; without one, by this machine's clock.
+fn latest_cursor(date: Option<Timestamp>, local: Timestamp) -> Timestamp {
+    date.map_or(local, |date| date.end_of_second().min(local.day_after()))
 }
 
 /// Proves a reply whose body is at hand, as if the server had sent it at `now`: for tests, benchmarks and

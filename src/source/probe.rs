@@ -1,10 +1,11 @@
 //! The cheapest real call: does the API accept the token and the method?
 
 use super::client::Body;
-use super::envelope::{self, Elements, Envelope, List};
+use super::envelope::{self, Elements, Envelope};
 use super::explain::Explain;
 use super::failure::Failure;
 use super::json::{Parser, Stop};
+use super::list::List;
 use super::window::Window;
 use crate::log::Log;
 

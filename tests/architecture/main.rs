@@ -14,7 +14,7 @@ use source::{Source, circles, sources, uses};
 /// The modules at the root of the crate, each group only of the groups to its left.
 const ORDER: &[&[&str]] = &[
     &["error"],
-    &["document", "secret", "log", "interrupt"],
+    &["document", "network", "secret", "log", "interrupt"],
     &["simulator", "model"],
     &["streams"],
     &["config", "state"],
@@ -32,6 +32,7 @@ const SIMULATOR_KNOWS: &[&str] = &["error"];
 /// Libraries, and the only places that may name them; a part of one before the whole.
 const PLACES: &[(&str, &[&str])] = &[
     ("reqwest", &["source/client.rs"]),
+    ("hickory_resolver", &["network.rs"]),
     ("tokio", &["source/client.rs", "store/", "export/table/log.rs"]),
     ("object_store::path", &["store/", "export/"]),
     ("object_store", &["store/", "export/parquet/"]),

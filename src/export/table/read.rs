@@ -13,11 +13,18 @@ pub(super) struct Read {
     /// Whether only what changed since a cursor is read.
     pub(super) is_bounded: bool,
     scope: String,
+    /// The latest cursor that is believed: [`Plan::latest_cursor`].
+    latest_cursor: Timestamp,
 }
 
 impl Read {
     pub(super) fn of(plan: &Plan) -> Self {
-        Self { mode: plan.mode, is_bounded: plan.cursor.is_some(), scope: plan.scope.clone() }
+        Self {
+            mode: plan.mode,
+            is_bounded: plan.cursor.is_some(),
+            scope: plan.scope.clone(),
+            latest_cursor: plan.latest_cursor,
+        }
     }
 
     /// Whether rows that were asked for at `extracted_at` may be applied to a version with this note.
@@ -59,7 +66,8 @@ impl Read {
         let is_same = noted.state.scope == note.state.scope;
         let is_greatest = self.mode == Mode::Incremental || is_after_conflict;
         if is_same && is_greatest && note.mode != TableMode::Overwrite {
-            let cursor = note.state.cursor.max(noted.state.cursor);
+            let believed = noted.state.cursor.filter(|cursor| *cursor <= self.latest_cursor);
+            let cursor = note.state.cursor.max(believed);
             note.state = State { cursor, ..note.state };
         }
         note
@@ -82,7 +90,7 @@ mod tests {
     }
 
     fn read(mode: Mode, is_bounded: bool) -> Read {
-        Read { mode, is_bounded, scope: "s".into() }
+        Read { mode, is_bounded, scope: "s".into(), latest_cursor: at(30) }
     }
 
     #[test]
@@ -121,6 +129,11 @@ mod tests {
             cursor(Mode::FullRefresh, noted(TableMode::Overwrite, 5, "s"), true),
             Some(at(5))
         );
+        let ahead = noted(TableMode::Merge, 31, "s");
+        for is_after_conflict in [false, true] {
+            let note = read(Mode::Incremental, false).note(own(), Some(&ahead), is_after_conflict);
+            assert_eq!(note.state.cursor, Some(at(5)), "a cursor that is not believed is not kept");
+        }
         let note = read(Mode::Incremental, false).note(own(), Some(&there), false);
         assert_eq!(note.extracted_at, at(9), "the latest read whose rows are there");
     }

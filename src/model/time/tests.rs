@@ -86,6 +86,13 @@ fn days_and_midnights_follow_the_zone() {
     assert_eq!(midnight.to_string(), "2024-03-01T05:00:00Z");
     assert_eq!(zone.date(midnight), date);
     assert_eq!(day_before(date).to_string(), "2024-02-29");
+    // The first instant of the year 1 falls on a day before it west of Greenwich.
+    let west = Zone::named("America/Bogota").unwrap();
+    let first = west.date(Zone::UTC.parse("0001-01-01T00:00:00").unwrap());
+    assert_eq!(first.to_string(), "0000-12-31");
+    for date in [first, NaiveDate::from_ymd_opt(1, 1, 1).unwrap(), NaiveDate::MIN] {
+        assert_eq!(day_before(date).to_string(), "0001-01-01");
+    }
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn wanted(settings: Json, cursor: Option<&str>, selection: Selection) -> Wanted 
     let config = Config::parse(settings.to_string().as_bytes(), "test").unwrap().0;
     let state = cursor.map(|cursor| State { cursor: Some(at(cursor)), scope: None });
     let request = Request { stream: &CUSTOMERS, selection, mode: Mode::Incremental, state };
-    let plan = Plan::new(&config, request);
+    let plan = Plan::new(&config, request, at("2025-01-01T00:00:00"));
     Wanted { config, plan }
 }
 

@@ -1,5 +1,6 @@
 use std::io::BufReader;
 
+use super::super::not_found::says_not_found;
 use super::*;
 
 /// Keeps the elements of the list as they came.

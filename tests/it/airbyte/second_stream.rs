@@ -9,8 +9,9 @@ use kometsales::error::Failed;
 use kometsales::input::Input;
 use kometsales::log::Level;
 use kometsales::model::{Role, Stream, Type};
+use kometsales::network::Proxies;
 use kometsales::simulator::{Reply, Simulator};
-use kometsales::source::Scratch;
+use kometsales::source::{Machine, Scratch};
 use kometsales::streams::{ALL, customers::CUSTOMERS};
 use serde_json::{Map, Value, json};
 
@@ -23,9 +24,10 @@ use crate::support::vendors::VENDORS;
 /// The product's streams and the one of the tests.
 static BOTH: &[&Stream] = &[&CUSTOMERS, &VENDORS];
 
-/// Where temporary files go.
-fn scratch() -> Scratch {
-    Scratch::new(vec![std::env::temp_dir()])
+/// A machine without proxies.
+fn machine() -> Machine {
+    let scratch = Scratch::new(vec![std::env::temp_dir()]);
+    Machine { scratch, proxies: Proxies::default() }
 }
 
 /// What a run of the library said.
@@ -61,7 +63,7 @@ fn read_streams(simulator: &Simulator, wanted: &[Value], state: Option<&Value>) 
         catalog: given(&json!({ "streams": wanted })),
         state: state.map(given),
     };
-    answer(|console| read(console, BOTH, &files, scratch()))
+    answer(|console| read(console, BOTH, &files, machine()))
 }
 
 fn wanted(stream: &Stream, mode: &str, properties: Value) -> Value {
@@ -281,7 +283,7 @@ fn it_can_be_checked(stream: &'static Stream) {
     {
         simulator.reply_next(reply);
         let config = given(&config(&simulator));
-        let answer = answer(|console| check(console, &[stream], &config, scratch()));
+        let answer = answer(|console| check(console, &[stream], &config, machine()));
         assert_eq!(answer.connection_statuses()[0]["status"], status, "{}", answer.told());
     }
     assert!(simulator.requests()[0].path.ends_with(stream.method));

@@ -92,7 +92,9 @@ fn the_simulator_ends_as_the_first_process_too() {
 #[test]
 fn a_signal_that_a_script_ignores_stays_ignored() {
     let simulator = simulator(10);
-    simulator.reply_next(Reply::json(SAMPLE).delivered(Delivery::Drip(Duration::from_millis(500))));
+    // Some pieces long, so that it is still on its way.
+    let long = format!("{SAMPLE}{}", " ".repeat(4096));
+    simulator.reply_next(Reply::json(long).delivered(Delivery::Drip(Duration::from_millis(150))));
     let connector = Connector::of(&simulator);
     connector.prepare_read();
     let program = connector.command(&[]);

@@ -59,7 +59,7 @@ fn config() -> Config {
 fn plan(stream: &'static Stream) -> Plan {
     let selection = Selection::all(stream);
     let request = Request { stream, selection, mode: Mode::FullRefresh, state: None };
-    Plan::new(&config(), request)
+    Plan::new(&config(), request, at(1))
 }
 
 fn accepted(stream: &'static Stream, reply: &[u8], now: Timestamp) -> Accepted {

@@ -60,8 +60,8 @@ impl Reading {
         let (config, _) = Config::parse(config.as_bytes(), "the test").unwrap();
         let request =
             Request { stream: &CUSTOMERS, selection, mode: Mode::FullRefresh, state: None };
-        let plan = Plan::new(&config, request);
         let now = Zone::UTC.parse("2025-01-01T00:00:00").unwrap();
+        let plan = Plan::new(&config, request, now);
         Self { config, plan, scratch: Scratch::new(Vec::new()), now }
     }
 
@@ -142,14 +142,21 @@ fn elements(json: &[u8]) -> Option<u64> {
     if status != 1 && status != "1" && status != true {
         return None;
     }
-    match members.get("customers") {
+    let is_other_list = |(name, value): (&String, &Value)| {
+        let is_list = value.get(0).is_some_and(Value::is_object);
+        is_list && !["customers", "status", "message"].contains(&name.as_str())
+    };
+    // Without customers, another list of objects is a shape that is not known.
+    let is_other = members.iter().any(is_other_list);
+    let elements = match members.get("customers") {
         None | Some(Value::Null) => Some(0),
         Some(Value::Array(elements)) => Some(elements.len() as u64),
         // An empty object, or empty text, is what some languages write for an empty list.
         Some(Value::Object(record)) => Some(u64::from(!record.is_empty())),
         Some(Value::String(text)) if text.is_empty() => Some(0),
         Some(_) => None,
-    }
+    };
+    elements.filter(|elements| *elements > 0 || !is_other)
 }
 
 /// Checks bytes as a state that a host gives back: it is refused, or what was understood of it is

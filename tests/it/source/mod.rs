@@ -5,3 +5,4 @@ mod checks;
 mod properties;
 mod reference;
 mod tls;
+mod traps;
