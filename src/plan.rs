@@ -1,5 +1,7 @@
 //! What to read: one stream, its fields, and from where on.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use crate::config::Config;
@@ -54,6 +56,8 @@ pub struct Plan {
     /// The fingerprint of everything that decides which records there are. A cursor means nothing under
     /// another one.
     pub scope: String,
+    /// The settings that choose records, with their values.
+    pub filters: BTreeMap<String, String>,
     /// Warnings: why the plan differs from what was asked for.
     pub warnings: Vec<String>,
 }
@@ -100,6 +104,7 @@ impl Plan {
             cursor,
             latest_cursor,
             scope,
+            filters: filters(config),
             warnings,
         }
     }
@@ -124,6 +129,14 @@ fn query(
     let inactive = ("includeInactive", config.include_inactive.to_string());
     let since = asked.map(|date| ("updateAsOf", date.to_string()));
     filters.chain([inactive]).chain(since).collect()
+}
+
+fn filters(config: &Config) -> BTreeMap<String, String> {
+    let own = |(key, value): (&&'static str, &String)| ((*key).to_owned(), value.clone());
+    let mut filters: BTreeMap<String, String> = config.filters.iter().map(own).collect();
+    filters.insert("include_inactive".to_owned(), config.include_inactive.to_string());
+    filters.extend(config.start_date.map(|date| ("start_date".to_owned(), date.to_string())));
+    filters
 }
 
 /// The fingerprint of the URL, every filter, `include_inactive`, `timezone` and `start_date`, keyed by

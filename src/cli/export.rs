@@ -19,7 +19,7 @@ use crate::export::file::ParquetFile;
 use crate::export::mode::TableMode;
 use crate::export::report::Report;
 use crate::export::stream::ArrowStream;
-use crate::export::table::Table;
+use crate::export::table::{Table, TableOptions};
 use crate::export::{Destination, TablePlace};
 use crate::input::Input;
 use crate::interrupt::Interrupt;
@@ -167,14 +167,15 @@ impl Export<'_> {
         let mode = options.mode.unwrap_or(TableMode::Merge);
         let (store, stream) = (self.store(config, &to.place)?, self.stream);
         self.progress.stage("Opening", None);
-        let shrink = options.allow_shrink;
-        let mut table = Table::open(store, to, stream, mode, shrink, now(), self.progress)?;
+        let is_whole = options.full_refresh || mode == TableMode::Overwrite;
+        let how = TableOptions { mode, is_whole, allow_shrink: options.allow_shrink };
+        let mut table = Table::open(store, to, stream, how, now(), self.progress)?;
         let place = table.place();
         if options.check {
             table.probe()?;
             return self.checked(config, &place, stdout);
         }
-        let plan = if options.full_refresh || mode == TableMode::Overwrite {
+        let plan = if is_whole {
             self.plan(config, Mode::FullRefresh, None)
         } else {
             self.plan(config, Mode::Incremental, table.state())

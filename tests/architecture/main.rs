@@ -35,7 +35,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("hickory_resolver", &["network.rs"]),
     ("tokio", &["source/client.rs", "store/", "export/table/log.rs"]),
     ("object_store::path", &["store/", "export/"]),
-    ("object_store", &["store/", "export/parquet/"]),
+    ("object_store", &["store/", "export/parquet/", "export/table/recover.rs"]),
     ("parquet", &["export/parquet/"]),
     ("delta_kernel", &["export/table/"]),
     ("delta_kernel_default_engine", &["export/table/"]),

@@ -11,9 +11,11 @@ use object_store::path::Path;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::arrow::{ArrowSchemaConverter, PARQUET_FIELD_ID_META_KEY};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::writer::SerializedFileWriter;
 
 use super::encoding;
+use super::hash::{self, Hashed};
 use super::row_group::{Place, RowGroup};
 use super::statistics::{Column, columns};
 use crate::error::{Error, Result};
@@ -195,7 +197,7 @@ struct Encoder {
 
 struct OpenFile {
     path: Path,
-    writer: SerializedFileWriter<Upload>,
+    writer: SerializedFileWriter<Hashed<Upload>>,
     columns: ArrowRowGroupWriterFactory,
 }
 
@@ -253,7 +255,7 @@ impl Encoder {
         let Layout { store, stream, schema, footer, names } = &self.layout;
         let path = names.name(self.done.files.len());
         let properties = encoding::properties(stream, first, footer)?;
-        let upload = Upload::new(store, path.clone());
+        let upload = Hashed::new(Upload::new(store, path.clone()));
         let opened = ArrowSchemaConverter::new()
             .convert(&numbered(schema, stream))
             .and_then(|columns| {
@@ -267,11 +269,11 @@ impl Encoder {
     /// Ends the file that is open, if there is one.
     fn close(&mut self) -> Result<()> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
-        let metadata = match file.writer.finish() {
+        let metadata = match file.end() {
             Ok(metadata) => metadata,
             Err(error) => return Err(file.explain(error)),
         };
-        let bytes = file.writer.inner_mut().finish()?;
+        let bytes = file.writer.inner_mut().inner_mut().finish()?;
         self.done.files.push(Written {
             path: file.path,
             bytes,
@@ -310,9 +312,17 @@ impl OpenFile {
         Ok(())
     }
 
+    /// Writes the footer, with the hash of everything before it.
+    fn end(&mut self) -> Result<ParquetMetaData, ParquetError> {
+        self.writer.flush()?;
+        let entry = self.writer.inner().entry();
+        self.writer.append_key_value_metadata(KeyValue::new(hash::KEY.to_owned(), entry));
+        self.writer.finish()
+    }
+
     /// Why it could not be written: what the upload says, where it says something.
     fn explain(&self, error: ParquetError) -> Error {
-        self.writer.inner().failure().take().unwrap_or_else(|| fault(error))
+        self.writer.inner().inner().failure().take().unwrap_or_else(|| fault(error))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod encoding;
 mod files;
+mod hash;
 mod object;
 mod read;
 mod row_group;

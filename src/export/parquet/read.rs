@@ -6,6 +6,7 @@ use arrow_array::{RecordBatch, new_null_array};
 use arrow_cast::cast;
 use arrow_schema::SchemaRef;
 use futures_util::StreamExt;
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -14,12 +15,16 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
 
+use super::hash;
 use super::object::Object;
 use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// Rows of a batch.
 const ROWS: usize = 8192;
+
+/// Bytes that are read at once to be verified.
+const VERIFIED_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A Parquet file whose footer has been read.
 pub(in crate::export) struct Reader {
@@ -59,6 +64,36 @@ impl Reader {
     /// How many rows it holds.
     pub(in crate::export) fn rows(&self) -> u64 {
         u64::try_from(self.metadata().file_metadata().num_rows()).unwrap_or_default()
+    }
+
+    /// Proves that the bytes before the footer are those that were written, before rows are copied out of them. A file
+    /// without a hash, as other programs and older versions made it, is taken as it is.
+    ///
+    /// # Errors
+    /// `Config`: they are not. `Transient`: they cannot be read now.
+    pub(in crate::export) fn verify(&self) -> Result<()> {
+        let entries = self.metadata().file_metadata().key_value_metadata();
+        let entry = entries.into_iter().flatten().find(|entry| entry.key == hash::KEY);
+        let Some(noted) = entry.and_then(|entry| entry.value.as_ref()) else { return Ok(()) };
+        let Some(bytes) = hash::bytes(noted).filter(|bytes| *bytes <= self.file.bytes) else {
+            return Ok(());
+        };
+        let mut running = hash::Running::new();
+        let mut from = 0;
+        while from < bytes {
+            let range = from..bytes.min(from + VERIFIED_BYTES);
+            from = range.end;
+            let read = self.store.objects();
+            let piece = async { read.get_range(&self.path, range).await };
+            running.take(&self.store.wait(&self.path, piece)?);
+        }
+        if running.entry() == *noted {
+            return Ok(());
+        }
+        Err(Error::config(format!(
+            "{} is damaged: its bytes are not those that were written. Restore the file, or export once with --mode overwrite.",
+            self.store.shown(&self.path)
+        )))
     }
 
     /// The smallest and the greatest value of a whole-number column in a row group, if the footer says.

@@ -6,13 +6,13 @@ use arrow_array::{
     Array, ArrayRef, BooleanArray, Int64Array, StringArray, StructArray, TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field, Fields};
+use chrono::Utc;
 use delta_kernel::transaction::BoundWriteContext;
 use delta_kernel::{EngineData, FileMeta, KernelError};
 use delta_kernel_default_engine::build_add_file_metadata;
 use delta_kernel_default_engine::parquet::DataFileMetadata;
 use url::Url;
 
-use super::log::now;
 use crate::export::parquet::{Bounds, Column, Written};
 use crate::model::arrow::table_schema;
 use crate::model::{Stream, Timestamp};
@@ -28,7 +28,7 @@ pub(super) fn add(
     context: &BoundWriteContext,
 ) -> Result<Box<dyn EngineData>, KernelError> {
     let name = file.path.filename().unwrap_or_default();
-    let meta = FileMeta::new(root.join(name)?, now(), file.bytes);
+    let meta = FileMeta::new(root.join(name)?, Utc::now().timestamp_millis(), file.bytes);
     build_add_file_metadata(DataFileMetadata::new(meta, statistics(file, stream)?), context)
 }
 

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use chrono::Utc;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::scan::state::ScanFile;
@@ -18,6 +17,7 @@ use url::Url;
 
 use super::committer::FirstCommit;
 use super::note::{DOMAIN, Note};
+use super::recover;
 use super::{actions, columns};
 use crate::error::{Error, Kind, Result};
 use crate::export::mode::TableMode;
@@ -43,9 +43,13 @@ pub(in crate::export) struct Log {
 
 /// One version of a table.
 pub(in crate::export) struct Version {
-    snapshot: SnapshotRef,
+    pub(super) snapshot: SnapshotRef,
     /// What was noted; `None` if this program did not write the table.
     pub(in crate::export) note: Option<Note>,
+    /// Whether anything in the log names this program.
+    pub(super) is_ours: bool,
+    /// What is missing from the log, if anything is: its rows are not to be trusted.
+    pub(super) damage: Option<String>,
     /// The files that readers of this version read.
     pub(in crate::export) files: Vec<Live>,
     /// The same as the kernel gave them, which is how it takes them back to be removed.
@@ -103,11 +107,21 @@ impl Log {
     /// # Errors
     /// `Config`: it cannot be read. `Transient`: not now.
     pub(in crate::export) fn load(&self) -> Result<Option<Version>> {
-        let log = self.folder.clone().join("_delta_log");
-        if self.store.is_empty(&log)? {
-            return Ok(None);
+        let listed = match self.store.list(&self.folder.clone().join("_delta_log")) {
+            Ok(listed) if listed.is_empty() => return Ok(None),
+            listed => listed?,
+        };
+        let mut version = self.load_version().map_err(|error| self.explain("read", error))?;
+        if version.note.is_none() {
+            let traces = recover::traces(&self.store, &self.folder, self.stream, &listed)?;
+            version.is_ours |= traces.is_ours;
+            version.note = traces.note;
         }
-        self.load_version().map(Some).map_err(|error| self.explain("read", error))
+        version.damage = match recover::emptied(&listed) {
+            Some(number) => Some(format!("commit {number} holds nothing")),
+            None => version.lost_rows(),
+        };
+        Ok(Some(version))
     }
 
     fn load_version(&self) -> Result<Version, KernelError> {
@@ -116,6 +130,8 @@ impl Log {
         let note = note.map(|text| Note::from_json(&text, self.stream, &self.place()));
         let note =
             note.transpose().map_err(|error| KernelError::GenericError { source: error.into() })?;
+        let is_ours =
+            note.is_some() || snapshot.get_app_id_version(DOMAIN, &self.engine)?.is_some();
         let (mut files, mut listed) = (Vec::new(), Vec::new());
         let scan = snapshot.clone().scan_builder().build()?;
         for metadata in scan.scan_metadata(&self.engine)? {
@@ -128,7 +144,7 @@ impl Log {
             }
             listed.push((data, selected));
         }
-        Ok(Version { snapshot, note, files, listed })
+        Ok(Version { snapshot, note, is_ours, damage: None, files, listed })
     }
 
     fn live(
@@ -149,55 +165,18 @@ impl Log {
         })
     }
 
-    /// Whether this program may write to a version.
+    /// What the kernel would say of a change to a version: it refuses what it cannot write when the change is begun.
     ///
     /// # Errors
-    /// `Config`: somebody else's table, one with columns or features that are not known here, or one that
-    /// another mode writes.
-    pub(in crate::export) fn check(&self, version: &Version, mode: TableMode) -> Result<()> {
-        let place = self.place();
-        let Some(note) = &version.note else {
-            return Err(Error::config(format!(
-                "There is a table at {place} that this program did not write. Export to another place, or move it away."
-            )));
-        };
-        match (note.mode, mode) {
-            (TableMode::Append, TableMode::Merge) => {
-                return Err(Error::config(format!(
-                    "The table at {place} is a history, written with --mode append. Give --mode append again, or export to another place."
-                )));
-            }
-            (TableMode::Merge, TableMode::Append) => {
-                return Err(Error::config(format!(
-                    "The table at {place} has one row a {}, written with --mode merge. Give --mode merge again, or export to another place.",
-                    self.stream.record
-                )));
-            }
-            _ => {}
-        }
-        columns::check(&version.snapshot.schema(), self.stream, &place)?;
-        // The kernel refuses what it cannot write when a change is begun, which is early enough here.
+    /// `Config`: it cannot be written.
+    pub(super) fn is_partitioned(&self, version: &Version) -> Result<bool> {
         let trial = version
             .snapshot
             .clone()
             .update_table(UpdateTableOperation::Write, ENGINE, true)
             .build(&self.engine, Box::new(FileSystemCommitter::new()))
             .map_err(|error| self.explain("written", error))?;
-        let properties = version.snapshot.table_properties();
-        let is_restricted = properties.append_only == Some(true)
-            || properties.enable_change_data_feed == Some(true);
-        if is_restricted && mode != TableMode::Append {
-            return Err(Error::config(format!(
-                "The table at {place} takes additions alone, or writes a change data feed, so its files cannot be replaced. Reset delta.appendOnly and delta.enableChangeDataFeed, or export to another place."
-            )));
-        }
-        let is_mapped = properties.column_mapping_mode.is_some();
-        if is_mapped || !trial.logical_partition_columns().is_empty() {
-            return Err(Error::config(format!(
-                "The table at {place} has been given partitions or mapped columns, which this program does not write. Export to another place."
-            )));
-        }
-        Ok(())
+        Ok(!trial.logical_partition_columns().is_empty())
     }
 
     /// Commits a change to a version, or the first version of a table.
@@ -348,6 +327,14 @@ impl Version {
         self.snapshot.version()
     }
 
+    /// What its rows say against the note of the commit that made this version.
+    fn lost_rows(&self) -> Option<String> {
+        let made = self.note.as_ref()?.made.filter(|made| made.version == self.number())?;
+        let rows = self.files.iter().map(|file| file.rows).sum::<Option<u64>>()?;
+        (rows != made.rows)
+            .then(|| format!("it leads to {rows} rows, and its last commit left {}", made.rows))
+    }
+
     fn is_of(&self, run: &str) -> bool {
         self.note.as_ref().is_some_and(|note| note.run == run)
     }
@@ -372,9 +359,4 @@ fn keys(data: &dyn EngineData, row: usize, stream: &Stream) -> Option<(i64, i64)
     let statistics: serde_json::Value = serde_json::from_str(statistics.value(row)).ok()?;
     let of = |bound: &str| statistics[bound][stream.key().name].as_i64();
     Some((of("minValues")?, of("maxValues")?))
-}
-
-/// Now, in the milliseconds of a log.
-pub(super) fn now() -> i64 {
-    Utc::now().timestamp_millis()
 }

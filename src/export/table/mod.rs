@@ -2,16 +2,20 @@
 
 mod actions;
 mod bits;
+mod check;
 mod columns;
 mod committer;
 mod compare;
 mod contents;
 mod hash;
+mod keys;
 mod locate;
 mod log;
 mod note;
 mod read;
+mod recover;
 mod run;
+mod strangers;
 mod survey;
 
 pub use contents::{Contents, of_file, of_table};
@@ -31,13 +35,22 @@ use crate::sink::{Reply, Sink};
 use crate::state::State;
 use crate::store::Store;
 
+/// What an export does with a table.
+#[derive(Debug, Clone, Copy)]
+pub struct TableOptions {
+    /// What becomes of the rows that are there.
+    pub mode: TableMode,
+    /// Whether everything is read, whatever the table notes: that repairs one which has lost its note.
+    pub is_whole: bool,
+    /// Whether a reply with less than half of the rows may overwrite, and one of other customers be taken.
+    pub allow_shrink: bool,
+}
+
 /// A table that takes one export.
 pub struct Table<'a> {
     log: Log,
     version: Option<Version>,
-    mode: TableMode,
-    /// Whether a reply with less than half of the rows may overwrite.
-    allow_shrink: bool,
+    options: TableOptions,
     run: String,
     messages: &'a dyn Messages,
     report: Option<Report>,
@@ -54,8 +67,7 @@ impl<'a> Table<'a> {
         store: Store,
         place: &TablePlace,
         stream: &'static Stream,
-        mode: TableMode,
-        allow_shrink: bool,
+        options: TableOptions,
         now: Timestamp,
         messages: &'a dyn Messages,
     ) -> Result<Self> {
@@ -69,11 +81,11 @@ impl<'a> Table<'a> {
         let log = Log::new(store, folder, stream);
         let version = log.load()?;
         match &version {
-            Some(version) => log.check(version, mode)?,
+            Some(version) => check::check(&log, version, &options)?,
             None => log.store.probe(&log.folder, true)?,
         }
         let run = run_name(now);
-        Ok(Self { log, version, mode, allow_shrink, run, messages, report: None })
+        Ok(Self { log, version, options, run, messages, report: None })
     }
 
     /// Tests the place, unless that was done because there is no table yet.
@@ -111,7 +123,7 @@ impl<'a> Table<'a> {
 
     /// Refuses to overwrite the table by less than half of its rows, unless that is allowed.
     fn refuse_shrinking(&self, rows: u64) -> Result<()> {
-        if self.mode != TableMode::Overwrite || self.allow_shrink {
+        if self.options.mode != TableMode::Overwrite || self.options.allow_shrink {
             return Ok(());
         }
         refuse_shrinking(self.rows()?, rows, &self.place())

@@ -1,5 +1,7 @@
 //! What an export notes in a table, in the same commit as its rows: where the next one goes on.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
@@ -27,6 +29,19 @@ pub(in crate::export) struct Note {
     pub(in crate::export) overwritten_at: Option<Timestamp>,
     /// Where the next read goes on.
     pub(in crate::export) state: State,
+    /// The version that the commit made, and the rows of the table in it. Not noted before 0.2.
+    pub(in crate::export) made: Option<Made>,
+    /// The filters that its rows were asked for with, by their settings. Not noted before 0.2.
+    pub(in crate::export) filters: Option<BTreeMap<String, String>>,
+}
+
+/// What a commit made of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::export) struct Made {
+    /// The version.
+    pub(in crate::export) version: u64,
+    /// Its rows.
+    pub(in crate::export) rows: u64,
 }
 
 impl Note {
@@ -39,6 +54,8 @@ impl Note {
             "extracted_at": self.extracted_at.to_string(),
             "overwritten_at": self.overwritten_at.map(|time| time.to_string()),
             "state": self.state.to_json(stream),
+            "made": self.made.map(|made| json!({"version": made.version, "rows": made.rows})),
+            "filters": self.filters,
         })
     }
 
@@ -70,6 +87,11 @@ impl Note {
                 Some(time) => Some(Zone::UTC.parse(time).ok_or_else(|| unreadable(place))?),
             },
             state: state.unwrap_or_default(),
+            made: match (json["made"]["version"].as_u64(), json["made"]["rows"].as_u64()) {
+                (Some(version), Some(rows)) => Some(Made { version, rows }),
+                _ => None,
+            },
+            filters: serde_json::from_value(json["filters"].clone()).unwrap_or_default(),
         })
     }
 }
@@ -95,6 +117,8 @@ mod tests {
                 extracted_at: time("2026-11-24T06:02:03.123456"),
                 overwritten_at: cursor,
                 state: State { cursor, scope: Some("abc".into()) },
+                made: cursor.map(|_| Made { version: 7, rows: 12 }),
+                filters: cursor.map(|_| BTreeMap::from([("name".into(), "Flores".into())])),
             };
             let text = note.to_json(&CUSTOMERS).to_string();
             assert_eq!(Note::from_json(&text, &CUSTOMERS, "t").unwrap(), note);

@@ -86,7 +86,15 @@ mod tests {
     fn noted(mode: TableMode, second: u32, scope: &str) -> Note {
         let state = State { cursor: Some(at(second)), scope: Some(scope.into()) };
         let overwritten_at = (mode == TableMode::Overwrite).then(|| at(second));
-        Note { run: "r".into(), mode, extracted_at: at(second), overwritten_at, state }
+        Note {
+            run: "r".into(),
+            mode,
+            extracted_at: at(second),
+            overwritten_at,
+            state,
+            made: None,
+            filters: None,
+        }
     }
 
     fn read(mode: Mode, is_bounded: bool) -> Read {

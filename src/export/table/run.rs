@@ -12,11 +12,13 @@ use arrow_select::filter::filter_record_batch;
 
 use super::Table;
 use super::bits::Bits;
+use super::check::check;
 use super::compare::{Changes, compare};
 use super::locate::rejects_folder;
 use super::log::{Change, Committed};
-use super::note::Note;
+use super::note::{Made, Note};
 use super::read::Read;
+use super::strangers;
 use super::survey::{Seen, Survey, Winners};
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
@@ -37,6 +39,7 @@ const MAX_CONFLICTS: u32 = 30;
 pub(super) struct Run<'r, 'a> {
     table: &'r mut Table<'a>,
     reply: &'r mut dyn Reply,
+    plan: &'r Plan,
     read: Read,
     /// What the reply holds, with the time at which its rows count as extracted.
     receipt: Receipt,
@@ -56,12 +59,13 @@ struct Pass {
 }
 
 impl<'r, 'a> Run<'r, 'a> {
-    pub(super) fn new(table: &'r mut Table<'a>, plan: &Plan, reply: &'r mut dyn Reply) -> Self {
+    pub(super) fn new(table: &'r mut Table<'a>, plan: &'r Plan, reply: &'r mut dyn Reply) -> Self {
         let receipt = reply.receipt().clone();
         let extracted_at = table.dated(receipt.extracted_at);
         Self {
             table,
             reply,
+            plan,
             read: Read::of(plan),
             receipt: Receipt { extracted_at, ..receipt },
             schema: table_schema(plan.stream),
@@ -105,8 +109,9 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Writes what the version that is there does not have.
     fn write(&mut self) -> Result<Pass> {
         self.table.refuse_shrinking(self.receipt.rows)?;
+        strangers::refuse(self.table, self.plan, self.reply)?;
         let has_rows = self.table.version.as_ref().is_some_and(|version| !version.files.is_empty());
-        if self.table.mode == TableMode::Overwrite || !has_rows {
+        if self.table.options.mode == TableMode::Overwrite || !has_rows {
             self.write_all()
         } else {
             self.write_changed()
@@ -139,11 +144,11 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Compares the rows with those of the table, and writes what has changed.
     fn write_changed(&mut self) -> Result<Pass> {
         let mut winners = self.survey(None)?;
-        let Table { log, version, mode, messages, .. } = &*self.table;
+        let Table { log, version, options, messages, .. } = &*self.table;
         messages.stage("Comparing", None);
         let extracted_at = self.receipt.extracted_at.micros();
         let changes = match version {
-            Some(version) => compare(log, version, &mut winners, *mode, extracted_at)?,
+            Some(version) => compare(log, version, &mut winners, options.mode, extracted_at)?,
             None => Changes::default(),
         };
         let rows = winners.count_wanted();
@@ -190,6 +195,7 @@ impl<'r, 'a> Run<'r, 'a> {
         for touched in &changes.touched {
             let Some(file) = version.files.get(touched.file) else { continue };
             let reader = Reader::open(&log.store, &file.path, file.bytes)?;
+            reader.verify()?;
             let mut row = 0;
             for group in 0..reader.metadata().num_row_groups() {
                 let mut rows = reader.read(group, &self.schema)?;
@@ -263,14 +269,16 @@ impl<'r, 'a> Run<'r, 'a> {
     fn has_it_all(&self, pass: &Pass, note: &Note) -> Option<u64> {
         let is_nothing = pass.rows == 0
             && pass.changes.touched.is_empty()
-            && self.table.mode != TableMode::Overwrite;
+            && self.table.options.mode != TableMode::Overwrite;
         let version = self.table.version.as_ref().filter(|_| is_nothing)?;
         let noted = version.note.as_ref()?;
         (noted.state == note.state).then_some(version.number())
     }
 
-    fn change<'p>(&self, pass: &'p Pass, note: Note, report: &Report) -> Result<Change<'p>> {
-        let is_overwrite = self.table.mode == TableMode::Overwrite;
+    fn change<'p>(&self, pass: &'p Pass, mut note: Note, report: &Report) -> Result<Change<'p>> {
+        let version = self.table.version.as_ref().map_or(0, |version| version.number() + 1);
+        note.made = report.table_rows.map(|rows| Made { version, rows });
+        let is_overwrite = self.table.options.mode == TableMode::Overwrite;
         let removed = match (&self.table.version, is_overwrite) {
             (Some(version), true) => (0..version.files.len()).collect(),
             _ => pass.changes.touched.iter().map(|touched| touched.file).collect(),
@@ -312,11 +320,11 @@ impl<'r, 'a> Run<'r, 'a> {
         ));
         let version = self.table.log.load()?;
         if let Some(version) = &version {
-            self.table.log.check(version, self.table.mode)?;
+            check(&self.table.log, version, &self.table.options)?;
         }
         let noted = version.as_ref().and_then(|version| version.note.as_ref());
         let extracted_at = self.receipt.extracted_at;
-        self.read.check(noted, self.table.mode, extracted_at).map_err(conflict)?;
+        self.read.check(noted, self.table.options.mode, extracted_at).map_err(conflict)?;
         self.table.version = version;
         Ok(())
     }
@@ -325,10 +333,12 @@ impl<'r, 'a> Run<'r, 'a> {
     fn note(&self, checkpoint: &Checkpoint) -> Note {
         let own = Note {
             run: self.table.run.clone(),
-            mode: self.table.mode,
+            mode: self.table.options.mode,
             extracted_at: self.receipt.extracted_at,
             overwritten_at: None,
             state: checkpoint.state().clone(),
+            made: None,
+            filters: Some(self.plan.filters.clone()),
         };
         let noted = self.table.version.as_ref().and_then(|version| version.note.as_ref());
         self.read.note(own, noted, self.conflicts > 0)
@@ -337,7 +347,7 @@ impl<'r, 'a> Run<'r, 'a> {
     fn report(&self, pass: &Pass, note: &Note) -> Result<Report> {
         let Pass { uploaded, changes, rows, unchanged } = pass;
         let before = self.table.rows()?;
-        let is_overwrite = self.table.mode == TableMode::Overwrite;
+        let is_overwrite = self.table.options.mode == TableMode::Overwrite;
         let table_rows =
             if is_overwrite { *rows } else { before - changes.replaced.min(before) + rows };
         let is_whole = !self.read.is_bounded && !is_overwrite;

@@ -148,15 +148,30 @@ impl Seen {
     /// Takes the keys of the next rows.
     pub(super) fn take(&mut self, batch: &RecordBatch, stream: &Stream) {
         let keys = batch.column(stream.key_index()).as_primitive::<Int64Type>();
+        self.take_keys(keys.values());
+    }
+
+    /// Takes keys.
+    pub(super) fn take_keys(&mut self, keys: &[i64]) {
         // In order, keys that are stored together are looked for together.
         self.sorted.clear();
-        self.sorted.extend_from_slice(keys.values());
+        self.sorted.extend_from_slice(keys);
         self.sorted.sort_unstable();
         for key in &self.sorted {
             if !self.keys.insert(key.cast_unsigned()) {
                 self.twice.insert(*key);
             }
         }
+    }
+
+    /// How many different keys there are.
+    pub(super) fn count(&self) -> u64 {
+        self.keys.len()
+    }
+
+    /// How many of them are among others as well.
+    pub(super) fn in_common(&self, others: &Self) -> u64 {
+        self.keys.intersection_len(&others.keys)
     }
 }
 

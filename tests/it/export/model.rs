@@ -10,7 +10,7 @@ use kometsales::error::{Error, Kind};
 use kometsales::export::file::ParquetFile;
 use kometsales::export::mode::TableMode;
 use kometsales::export::report::Report;
-use kometsales::export::table::Table;
+use kometsales::export::table::{Table, TableOptions};
 use kometsales::export::{Destination, TablePlace};
 use kometsales::interrupt::Interrupt;
 use kometsales::log::{Level, Log};
@@ -75,7 +75,8 @@ fn export(
     reply: &[u8],
     now: Timestamp,
 ) -> Result<Report, Error> {
-    let mut table = Table::open(store(place), &table_at(place), stream, mode, true, now, &Silent)?;
+    let how = TableOptions { mode, is_whole: true, allow_shrink: true };
+    let mut table = Table::open(store(place), &table_at(place), stream, how, now, &Silent)?;
     let accepted = accepted(stream, reply, now);
     hand_over(accepted, &plan(stream), &mut table, RejectLimits::kept(None), &Silent)?;
     Ok(table.report().unwrap().clone())

@@ -392,7 +392,7 @@ fn a_table_of_somebody_else_and_one_that_is_broken_are_refused() {
         whole.lines().filter(|line| !line.contains(word)).map(|line| format!("{line}\n")).collect()
     };
     for (text, says) in [
-        (without("domainMetadata\":{"), "did not write"),
+        (without("domainMetadata\":{"), "has lost what"),
         (without("\"protocol\":"), "cannot be read"),
         (whole.replace(r#"\"version\":1"#, r#"\"version\":2"#), "newer version"),
         (

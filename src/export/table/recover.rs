@@ -1,0 +1,71 @@
+//! What a table's log proves of itself: whose table it is, the note that another tool's checkpoint has lost, and whether
+//! commits are missing from it.
+
+use object_store::ObjectMeta;
+use object_store::path::Path;
+use serde_json::Value;
+
+use super::note::{DOMAIN, Note};
+use crate::error::Result;
+use crate::model::Stream;
+use crate::store::Store;
+
+/// A commit of fewer bytes has no action in it.
+const MIN_COMMIT_BYTES: u64 = 3;
+
+/// The number of a commit; `None` for everything else in a log.
+pub(super) fn commit_number(file: &ObjectMeta) -> Option<u64> {
+    let name = file.location.filename()?.strip_suffix(".json")?;
+    (name.len() == 20).then(|| name.parse().ok())?
+}
+
+/// The first commit that holds nothing: what it said is lost, and readers go on as if it had said nothing.
+pub(super) fn emptied(listed: &[ObjectMeta]) -> Option<u64> {
+    let empty = listed.iter().filter(|file| file.size < MIN_COMMIT_BYTES);
+    empty.filter_map(commit_number).min()
+}
+
+/// What older commits still say of a table whose newest checkpoint lost it.
+#[derive(Default)]
+pub(super) struct Traces {
+    /// The newest note.
+    pub(super) note: Option<Note>,
+    /// Whether a commit names this program.
+    pub(super) is_ours: bool,
+}
+
+/// Looks through the commits that are there, newest first, for the last note.
+///
+/// # Errors
+/// `Config`: a note cannot be read. `Transient`: the store cannot be reached.
+pub(super) fn traces(
+    store: &Store,
+    folder: &Path,
+    stream: &Stream,
+    listed: &[ObjectMeta],
+) -> Result<Traces> {
+    let mut commits: Vec<_> =
+        listed.iter().filter_map(|file| Some((commit_number(file)?, &file.location))).collect();
+    commits.sort();
+    let mut traces = Traces::default();
+    for (_, path) in commits.into_iter().rev() {
+        let text = store.read(path)?;
+        let actions = text.split(|byte| *byte == b'\n');
+        for action in actions.filter_map(|line| serde_json::from_slice::<Value>(line).ok()) {
+            let engine = action["commitInfo"]["engineInfo"].as_str().unwrap_or_default();
+            let application = action["txn"]["appId"].as_str().unwrap_or_default();
+            traces.is_ours |= engine.starts_with("kometsales/") || application == DOMAIN;
+            let noted = &action["domainMetadata"];
+            if noted["domain"] == DOMAIN
+                && let Some(text) = noted["configuration"].as_str()
+            {
+                traces.note = Some(Note::from_json(text, stream, &store.shown(folder))?);
+            }
+        }
+        if traces.note.is_some() {
+            traces.is_ours = true;
+            break;
+        }
+    }
+    Ok(traces)
+}

@@ -1,0 +1,206 @@
+//! Tables that somebody damaged: refused, or recovered from what proves itself, and never read as if nothing had happened.
+
+use std::fs;
+use std::path::PathBuf;
+
+use kometsales::simulator::Simulator;
+use serde_json::{Value, json};
+
+use super::places::{export, into_table, lake, replying};
+use crate::support::{Connector, simulator};
+
+fn log(connector: &Connector, name: &str) -> PathBuf {
+    connector.folder().join("lake/customers/_delta_log").join(name)
+}
+
+fn commit(connector: &Connector, version: u64) -> PathBuf {
+    log(connector, &format!("{version:020}.json"))
+}
+
+/// A table of some versions, in each of which customers were changed.
+fn table_of(versions: u64) -> (Simulator, Connector) {
+    let simulator = simulator(40);
+    let connector = Connector::of(&simulator);
+    into_table(&connector, &[]);
+    for _ in 1..versions {
+        simulator.change(5);
+        into_table(&connector, &["--full-refresh"]);
+    }
+    (simulator, connector)
+}
+
+fn refused(connector: &Connector, more: &[&str], why: &str) {
+    let answer = export(connector, "lake", more);
+    assert_eq!(answer.code, Some(78), "{more:?}: {}", answer.stderr);
+    assert!(answer.stderr.contains(why), "{more:?}: {}", answer.stderr);
+}
+
+#[test]
+fn an_emptied_commit_is_refused_before_anything_is_asked_and_an_overwrite_repairs_it() {
+    for (version, content) in [(1, ""), (2, "\n"), (1, "{}")] {
+        let (simulator, connector) = table_of(4);
+        fs::write(commit(&connector, version), content).unwrap();
+        let asked = simulator.requests().len();
+        refused(&connector, &[], "holds nothing");
+        refused(&connector, &["--full-refresh"], "holds nothing");
+        assert_eq!(simulator.requests().len(), asked);
+        let repaired = into_table(&connector, &["--mode", "overwrite"]);
+        assert_eq!(repaired["table_rows"], 40);
+    }
+}
+
+#[test]
+fn a_commit_that_lost_some_of_its_actions_is_refused_by_the_rows_that_were_noted() {
+    for lost in ["remove", "add"] {
+        let (_simulator, connector) = table_of(4);
+        let path = commit(&connector, 2);
+        let text = fs::read_to_string(&path).unwrap();
+        let kept: Vec<&str> =
+            text.lines().filter(|line| !line.starts_with(&format!("{{\"{lost}\""))).collect();
+        assert!(kept.len() < text.lines().count(), "{text}");
+        fs::write(&path, kept.join("\n") + "\n").unwrap();
+        refused(&connector, &[], "rows, and its last commit left");
+        assert_eq!(into_table(&connector, &["--mode", "overwrite"])["table_rows"], 40);
+        into_table(&connector, &[]);
+    }
+}
+
+#[test]
+fn a_gap_in_the_log_is_refused() {
+    let (_simulator, connector) = table_of(4);
+    fs::remove_file(commit(&connector, 2)).unwrap();
+    let answer = export(&connector, "lake", &[]);
+    assert_eq!(answer.code, Some(78), "{}", answer.stderr);
+}
+
+/// Takes the note out of the last commit, as a checkpoint of another tool does to all of them.
+fn lose_notes(connector: &Connector, versions: std::ops::Range<u64>, what: &[&str]) {
+    for version in versions {
+        let path = commit(connector, version);
+        let text = fs::read_to_string(&path).unwrap();
+        let is_kept =
+            |line: &&str| !what.iter().any(|what| line.starts_with(&format!("{{\"{what}\"")));
+        let kept: Vec<&str> = text.lines().filter(is_kept).collect();
+        fs::write(&path, kept.join("\n") + "\n").unwrap();
+    }
+}
+
+#[test]
+fn a_note_that_is_lost_everywhere_is_made_anew_by_a_read_of_everything() {
+    for (more, mode) in
+        [(&["--full-refresh"][..], "merge"), (&["--mode", "overwrite"], "overwrite")]
+    {
+        let (_simulator, connector) = table_of(3);
+        lose_notes(&connector, 0..3, &["domainMetadata"]);
+        refused(&connector, &[], "--full-refresh");
+        let summary = into_table(&connector, more);
+        assert_eq!((&summary["mode"], &summary["table_rows"]), (&json!(mode), &json!(40)));
+        let next = into_table(&connector, &[]);
+        assert_eq!(next["received"].as_u64().map(|rows| rows < 40), Some(true), "{next}");
+    }
+}
+
+#[test]
+fn a_mode_that_is_lost_with_the_note_is_seen_in_the_rows() {
+    let simulator = simulator(40);
+    let connector = Connector::of(&simulator);
+    into_table(&connector, &["--mode", "append"]);
+    simulator.change(5);
+    into_table(&connector, &["--mode", "append"]);
+    lose_notes(&connector, 0..2, &["domainMetadata"]);
+    refused(&connector, &["--full-refresh"], "--mode append");
+    into_table(&connector, &["--mode", "append", "--full-refresh"]);
+    assert_eq!(lake(&connector).rows().len(), 45);
+}
+
+#[test]
+fn a_table_without_any_trace_of_this_program_is_refused_in_every_mode() {
+    let (simulator, connector) = table_of(2);
+    lose_notes(&connector, 0..2, &["domainMetadata", "txn", "commitInfo"]);
+    let asked = simulator.requests().len();
+    for more in [&[][..], &["--full-refresh"], &["--mode", "overwrite"], &["--mode", "append"]] {
+        refused(&connector, more, "did not write");
+    }
+    assert_eq!(simulator.requests().len(), asked);
+}
+
+#[test]
+fn a_bit_that_turned_is_not_copied_into_the_next_file() {
+    let (simulator, connector) = table_of(1);
+    let folder = connector.folder().join("lake/customers");
+    let file = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|ending| ending == "parquet"))
+        .unwrap();
+    let whole = fs::read(&file).unwrap();
+    simulator.change(5);
+    let footer =
+        u32::from_le_bytes(whole[whole.len() - 8..whole.len() - 4].try_into().unwrap()) as usize;
+    let data = whole.len() - 8 - footer;
+    let mut refusals = 0;
+    for position in (4..data).step_by(data / 12) {
+        let mut damaged = whole.clone();
+        damaged[position] ^= 4;
+        fs::write(&file, damaged).unwrap();
+        let answer = export(&connector, "lake", &["--full-refresh"]);
+        // Some damage the format notices by itself.
+        assert_eq!(answer.code, Some(78), "{position}: {}", answer.stderr);
+        refusals += usize::from(answer.stderr.contains("is damaged: its bytes"));
+    }
+    assert!(refusals > 3, "{refusals}");
+    fs::write(&file, whole).unwrap();
+    assert_eq!(into_table(&connector, &["--full-refresh"])["rows"], 5);
+}
+
+#[test]
+fn another_companys_rows_never_get_in() {
+    let of = |first: u32, count: u32| -> Vec<(u32, String, &'static str)> {
+        (first..first + count).map(|id| (id, format!("n{id}"), "2024-05-05T13:00:00")).collect()
+    };
+    let reply = |simulator: &Simulator, customers: &[(u32, String, &'static str)]| {
+        let customers: Vec<(u32, &str, &str)> =
+            customers.iter().map(|(id, name, time)| (*id, name.as_str(), *time)).collect();
+        replying(simulator, &customers);
+    };
+    for mode in ["merge", "append", "overwrite"] {
+        let simulator = simulator(0);
+        let connector = Connector::of(&simulator);
+        reply(&simulator, &of(1, 100));
+        into_table(&connector, &["--mode", mode]);
+        let other =
+            Connector::of(&simulator).with("authentication_token", "another-companys-token");
+        let place = connector.folder().join("lake");
+        let to = place.to_str().unwrap();
+        reply(&simulator, &of(98, 100));
+        let answer = export(&other, to, &["--mode", mode]);
+        assert_eq!(answer.code, Some(65), "{mode}: {}", answer.stderr);
+        assert!(
+            answer.stderr.contains("3 of 100 customers are those of the table"),
+            "{}",
+            answer.stderr
+        );
+        assert!(answer.stderr.contains("another company's token?"), "{}", answer.stderr);
+        assert_eq!(lake(&connector).rows().len(), 100, "{mode}");
+        // Half of them is the same company under a new token.
+        reply(&simulator, &of(51, 100));
+        let answer = export(&other, to, &["--mode", mode, "--json"]);
+        assert_eq!(answer.code, Some(0), "{mode}: {}", answer.stderr);
+        reply(&simulator, &of(500, 100));
+        let answer = export(&connector, "lake", &["--mode", mode, "--allow-shrink"]);
+        assert_eq!(answer.code, Some(0), "{mode}: {}", answer.stderr);
+    }
+}
+
+#[test]
+fn filters_that_differ_are_named_when_customers_are_others() {
+    let simulator = simulator(0);
+    let connector = Connector::of(&simulator).with("location_id", "7").with("name", "Flores");
+    replying(&simulator, &[(1, "A", "2024-05-05T13:00:00"), (2, "B", "2024-05-05T13:00:00")]);
+    into_table(&connector, &[]);
+    let connector = connector.with("location_id", "8").with("name", Value::Null);
+    replying(&simulator, &[(3, "C", "2024-05-05T13:00:00"), (4, "D", "2024-05-05T13:00:00")]);
+    let answer = export(&connector, "lake", &[]);
+    assert_eq!(answer.code, Some(65), "{}", answer.stderr);
+    assert!(answer.stderr.contains("`location_id`, `name` differ"), "{}", answer.stderr);
+}
