@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::PathBuf;
 
+use bytes::Bytes;
 use kometsales::simulator::Simulator;
+use parquet::file::metadata::ParquetMetaDataReader;
 use serde_json::{Value, json};
 
 use super::places::{export, into_table, lake, replying};
@@ -135,9 +137,12 @@ fn a_bit_that_turned_is_not_copied_into_the_next_file() {
         .unwrap();
     let whole = fs::read(&file).unwrap();
     simulator.change(5);
-    let footer =
-        u32::from_le_bytes(whole[whole.len() - 8..whole.len() - 4].try_into().unwrap()) as usize;
-    let data = whole.len() - 8 - footer;
+    let bytes = Bytes::from(whole.clone());
+    let footer = ParquetMetaDataReader::new().parse_and_finish(&bytes).unwrap();
+    let entries = footer.file_metadata().key_value_metadata().unwrap();
+    let noted = entries.iter().find(|entry| entry.key == "kometsales.hash").unwrap();
+    let data: usize = noted.value.as_ref().unwrap().rsplit(':').next().unwrap().parse().unwrap();
+    assert!(data > whole.len() / 4, "{data} of {}", whole.len());
     let mut refusals = 0;
     for position in (4..data).step_by(data / 12) {
         let mut damaged = whole.clone();
