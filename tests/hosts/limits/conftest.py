@@ -1,0 +1,117 @@
+"""What the tests share: a long list, served without a server's memory or pace in the way."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from hashlib import md5
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+TOKEN = "token-of-the-limits-suite"
+
+
+class Served:
+    """Replies that stand in files, each at a path of its own."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Path] = {}
+        served = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                path = served.files[self.path.split("/")[1]]
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(path.stat().st_size))
+                self.end_headers()
+                try:
+                    with path.open("rb") as file:
+                        while piece := file.read(1 << 20):
+                            self.wfile.write(piece)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def config(self, name: str, reply: Path, folder: Path) -> Path:
+        """Serves a reply, and gives the configuration with which it is read."""
+        self.files[name] = reply
+        config = {
+            "authentication_token": TOKEN,
+            "base_url": f"http://127.0.0.1:{self._server.server_port}/{name}/api",
+            "retry_window_seconds": 0,
+        }
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(config))
+        return path
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    served = Served()
+    yield served
+    served.stop()
+
+
+@pytest.fixture(scope="session")
+def replies(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Makes replies of so many customers, each once: `replies(1000, seed="b")`."""
+    folder = tmp_path_factory.mktemp("replies")
+
+    def make(customers: int, seed: str = "a") -> Path:
+        path = folder / f"{customers}-{seed}.json"
+        if not path.exists():
+            with path.open("w") as file:
+                file.write('{"status": "1", "message": "OK", "customers": [')
+                for id in range(customers):
+                    file.write("," if id else "")
+                    file.write(json.dumps(customer(id, seed), ensure_ascii=False))
+                file.write("]}")
+        return path
+
+    return make
+
+
+def customer(id: int, seed: str) -> dict:
+    """A record of some 220 bytes, as the documented sample has it."""
+    return {
+        "id": str(1_000_000 + id * 7),
+        "accountingCode": f"ACC{id % 977}",
+        "customerType": "PART-TIME FLORIST" if id % 3 else "",
+        "salesPerson": f"Julian Mejía {id % 41}",
+        # Something that does not compress to nothing.
+        "name": f"FLORES {md5(f'{seed}{id}'.encode()).hexdigest()[:20]}",
+        "salesPersonId": 1800 + id % 41,
+        "active": "1" if id % 9 else "0",
+        "code": f"T{id:06d}",
+        "updatedOn": f"2024-{id % 12 + 1:02d}-{id % 28 + 1:02d}T{id % 24:02d}:15:17",
+    }
+
+
+@pytest.fixture(scope="session")
+def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configured catalog that reads everything."""
+    path = tmp_path_factory.mktemp("catalog") / "catalog.json"
+    stream = {"name": "customers", "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]}
+    path.write_text(
+        json.dumps(
+            {"streams": [{"stream": stream, "sync_mode": "full_refresh", "destination_sync_mode": "overwrite"}]}
+        )
+    )
+    return path

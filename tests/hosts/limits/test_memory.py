@@ -1,0 +1,106 @@
+"""How much memory a run takes at its peak. What the documents promise is asserted of the program as it is shipped."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Served
+from machine import MIB, ended, run, start
+
+CUSTOMERS = 1_000_000
+
+READ_MIB = 48
+EXPORT_MIB = 64
+# 32 bytes a row of the reply, beside what an export takes.
+MERGE_MIB = EXPORT_MIB + CUSTOMERS * 32 / MIB + 24
+# What a run takes beside one large record.
+SMALL_RUN_MIB = 40
+
+
+@pytest.fixture
+def config(served: Served, replies: Callable[..., Path], tmp_path: Path) -> Path:
+    return served.config("list", replies(CUSTOMERS), tmp_path)
+
+
+def test_a_read_of_a_million_customers(executable: Path, config: Path, catalog: Path, tmp_path: Path) -> None:
+    done = run([executable, "read", "--config", config, "--catalog", catalog], tmp_path, is_read=False)
+    assert done.exit_code == 0, done
+    assert done.peak_mib <= READ_MIB, done
+
+
+@pytest.mark.parametrize("to", ["lake", "customers.parquet"])
+def test_an_export_of_a_million_customers(executable: Path, config: Path, tmp_path: Path, to: str) -> None:
+    done = run([executable, "export", "--config", config, "--to", to, "--json"], tmp_path)
+    assert done.exit_code == 0, done
+    assert json.loads(done.stdout)["rows"] == CUSTOMERS
+    assert done.peak_mib <= EXPORT_MIB, done
+
+
+def test_a_merge_of_a_million_customers_into_as_many(
+    executable: Path, config: Path, served: Served, replies: Callable[..., Path], tmp_path: Path
+) -> None:
+    export = [executable, "export", "--full-refresh", "--json", "--to", "lake", "--config"]
+    assert run([*export, config], tmp_path).exit_code == 0
+    again = run([*export, config], tmp_path)
+    assert again.exit_code == 0, again
+    assert json.loads(again.stdout)["unchanged"] == CUSTOMERS
+    assert again.peak_mib <= MERGE_MIB, again
+    # The same address with other records: every row has changed.
+    served.files["list"] = replies(CUSTOMERS, seed="b")
+    changed = run([*export, config], tmp_path)
+    assert changed.exit_code == 0, changed
+    assert json.loads(changed.stdout)["rows"] == CUSTOMERS
+    assert changed.peak_mib <= MERGE_MIB, changed
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("one text", {"name": "x" * (60 * MIB)}),
+        ("one unknown text", {"terms": "x" * (60 * MIB)}),
+        ("many unknown fields", {f"field {number}": "x" * 6000 for number in range(9_900)}),
+        ("one unknown list", {"terms": [0] * (20 * MIB)}),
+    ],
+)
+def test_a_record_takes_at_most_three_times_its_size(
+    executable: Path, served: Served, catalog: Path, tmp_path: Path, name: str, fields: dict
+) -> None:
+    reply = tmp_path / "reply.json"
+    record = json.dumps({"id": 7, **fields}, separators=(",", ":"))
+    reply.write_text('{"status": 1, "customers": [' + record + "]}")
+    config = served.config("record", reply, tmp_path)
+    done = run([executable, "read", "--config", config, "--catalog", catalog], tmp_path, is_read=False)
+    assert done.exit_code == 0, done
+    assert done.peak_mib <= SMALL_RUN_MIB + 3 * len(record) / MIB, done
+
+
+def test_a_record_of_too_many_fields_is_refused_in_little_memory(
+    executable: Path, served: Served, catalog: Path, tmp_path: Path
+) -> None:
+    reply = tmp_path / "reply.json"
+    members = ",".join(f'"{number}":0' for number in range(2_000_000))
+    reply.write_text('{"status": 1, "customers": [{"id": 7,' + members + "}]}")
+    config = served.config("record", reply, tmp_path)
+    done = run([executable, "read", "--config", config, "--catalog", catalog], tmp_path)
+    assert done.exit_code == 65, done
+    assert b"10,000" in done.stdout, done
+    assert done.peak_mib <= SMALL_RUN_MIB + 3 * len(members) / MIB, done
+
+
+def test_a_reader_that_does_not_read_costs_no_memory(
+    executable: Path, config: Path, catalog: Path, tmp_path: Path
+) -> None:
+    process = start([executable, "read", "--config", config, "--catalog", catalog], tmp_path, subprocess.PIPE)
+    # Long enough for the whole reply, which nobody takes from the pipe.
+    time.sleep(5)
+    assert process.poll() is None
+    lines = sum(line.startswith(b'{"type":"RECORD"') for line in process.stdout)
+    process.stdout.close()
+    done = ended(process, tmp_path)
+    assert (done.exit_code, lines) == (0, CUSTOMERS), done
+    assert done.peak_mib <= READ_MIB, done
