@@ -34,7 +34,12 @@ impl Environment {
 
     /// What the machine offers to whoever asks the API.
     pub(super) fn machine() -> Machine {
-        Machine { scratch: Self::scratch(), proxies: Proxies::of(Self::variable) }
+        Machine { scratch: Self::scratch(), proxies: Self::proxies() }
+    }
+
+    /// The proxies that are named for everybody.
+    pub(super) fn proxies() -> Proxies {
+        Proxies::of(Self::variable)
     }
 
     /// Where temporary files may go: `TMPDIR`, `/tmp`, and what Airbyte's images can write.

@@ -158,6 +158,7 @@ impl Export<'_> {
             retry_window: config.retry_window,
             single_writer: self.options.single_writer,
             interrupt: self.interrupt.clone(),
+            proxies: Environment::proxies(),
         };
         Store::open(place, &options)
     }

@@ -51,6 +51,7 @@ pub(super) fn run(
         retry_window: PATIENCE,
         single_writer: false,
         interrupt: Interrupt::default(),
+        proxies: Environment::proxies(),
     };
     let contents = match &options.place {
         Destination::Table(table) => of_table(Store::open(&table.place, &store)?, table, stream)?,

@@ -19,13 +19,30 @@ const LASTING: [&str; 8] = [
     "501 Not",
 ];
 
+/// What the HTTP library says of an address that it may only reach over TLS.
+const HTTP_REFUSED: &str = "URL scheme is not allowed";
+
+/// What the resolver says of a name that no name server knows.
+const NAME_NOT_FOUND: &str = "no record";
+
 impl Store {
     /// What happened to the object at `path`, and what to do about it.
     pub(crate) fn explain(&self, path: &Path, error: object_store::Error) -> Error {
         use object_store::Error as Stored;
         let place = self.shown(path);
-        let kind = kind(&error);
         let cause = self.cause(&error);
+        if cause.contains(HTTP_REFUSED) {
+            return Error::config(format!(
+                "{place} is reached over plain HTTP, which has to be allowed. Set {}=true, or use an https endpoint.",
+                self.allow_http()
+            ));
+        }
+        if cause.starts_with(NAME_NOT_FOUND) {
+            return Error::transient(format!(
+                "{place} cannot be reached: the name of its host is not known. Check the endpoint and the bucket's name, and run again."
+            ));
+        }
+        let kind = kind(&error);
         let message = match (&error, kind) {
             (Stored::NotFound { .. }, _) => format!(
                 "{place} is not there: {cause}. Check the bucket or the folder, its region and its spelling."
@@ -51,6 +68,15 @@ impl Store {
         match self.hint {
             Some(hint) => Error::new(kind, format!("{message} {hint}")),
             None => Error::new(kind, message),
+        }
+    }
+
+    /// The variable that allows plain HTTP.
+    fn allow_http(&self) -> &'static str {
+        match self.place.url().scheme() {
+            "gs" => "GOOGLE_ALLOW_HTTP",
+            "az" | "abfs" | "abfss" => "AZURE_ALLOW_HTTP",
+            _ => "AWS_ALLOW_HTTP",
         }
     }
 

@@ -15,6 +15,7 @@ use super::create::Creating;
 use super::{Place, Store};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::network::{Proxies, check_name};
 use crate::secret::Token;
 
 /// The clock bounds the tries of a request, not their number.
@@ -34,6 +35,8 @@ pub struct Options {
     pub single_writer: bool,
     /// The user's wish to end.
     pub interrupt: Interrupt,
+    /// The proxies that the environment names.
+    pub proxies: Proxies,
 }
 
 /// Settings of the stores' own tools that the library calls by another name.
@@ -60,6 +63,12 @@ impl Store {
     pub fn open(place: &Place, options: &Options) -> Result<Self> {
         let url = place.url();
         let settings = &options.settings;
+        if !place.is_local() {
+            options.proxies.check()?;
+            if options.proxies.variable().is_none() {
+                check_name(&endpoint_host(url, settings))?;
+            }
+        }
         let bare: Arc<dyn ObjectStore> = match url.scheme() {
             "s3" | "s3a" => s3(url, settings, options.retry_window)?,
             "gs" => gcs(url, settings, options.retry_window)?,
@@ -90,6 +99,22 @@ impl Store {
             interrupt: options.interrupt.clone(),
         })
     }
+}
+
+/// The host that is asked, where a setting names one; else a name of the kind that its provider uses.
+fn endpoint_host(url: &Url, settings: &[(String, String)]) -> String {
+    let names: &[&str] = match url.scheme() {
+        "gs" => &["GOOGLE_BASE_URL"],
+        "s3" | "s3a" => &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"],
+        _ => &["AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"],
+    };
+    let named = names.iter().find_map(|name| value(settings, name));
+    let host = named.and_then(|endpoint| Url::parse(endpoint).ok()?.host_str().map(str::to_owned));
+    // A connection string, an emulator or a key file may name one of this machine.
+    let is_elsewhere = url.scheme() != "s3" && url.scheme() != "s3a" && named.is_none();
+    host.unwrap_or_else(|| {
+        if is_elsewhere { "localhost".to_owned() } else { "s3.amazonaws.com".to_owned() }
+    })
 }
 
 /// The settings that begin with a word, as the library takes them.
@@ -240,6 +265,7 @@ mod tests {
             retry_window: Duration::from_secs(1),
             single_writer: false,
             interrupt: Interrupt::default(),
+            proxies: Proxies::default(),
         }
     }
 

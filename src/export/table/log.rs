@@ -86,6 +86,8 @@ pub(super) enum Committed {
     As(u64),
     /// Somebody else's commit was first.
     Conflict,
+    /// It failed before anything was sent to the store.
+    Unsent(Error),
 }
 
 impl Log {
@@ -196,6 +198,10 @@ impl Log {
         let done = match done {
             Ok(Some(done)) => done,
             Ok(None) => return Ok(Committed::Conflict),
+            // Where no store has answered, none was asked.
+            Err(error) if kind_among(&error).is_none() => {
+                return Ok(Committed::Unsent(self.explain("written", error)));
+            }
             // It may have been committed after all. Whatever else is there says nothing of that.
             Err(error) => match self.load() {
                 Ok(Some(there)) if there.is_of(&change.note.run) => {

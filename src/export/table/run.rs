@@ -255,6 +255,8 @@ impl<'r, 'a> Run<'r, 'a> {
                 Ok(true)
             }
             Ok(Committed::Conflict) => Ok(false),
+            // What was uploaded is removed when it is dropped.
+            Ok(Committed::Unsent(error)) => Err(error),
             Err(error) => {
                 drop(change);
                 // The commit may have landed after all, and the files with it.

@@ -41,6 +41,7 @@ fn store(place: &Path) -> Store {
         retry_window: Duration::from_secs(1),
         single_writer: false,
         interrupt: Interrupt::default(),
+        proxies: kometsales::network::Proxies::default(),
     };
     Store::open(&Place::parse(place.to_str().unwrap()).unwrap(), &options).unwrap()
 }
