@@ -58,7 +58,7 @@ pub struct Table<'a> {
 
 impl<'a> Table<'a> {
     /// The table of a stream at the place that the user named. A place in which there is none yet is
-    /// tested: see [`Store`](crate::store::Store).
+    /// tested: see [`Store`].
     ///
     /// # Errors
     /// `Config`: the place cannot be written, or the table there is not one that this mode writes.
