@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::environment::Environment;
-use super::paint::{Paint, thousands};
+use super::paint::{Paint, plural, thousands};
 use crate::error::{Error, Result};
 use crate::output::stdout::Stdout;
 use crate::simulator::{self, Simulator};
@@ -29,9 +29,11 @@ pub(super) struct Options {
 /// Customers that somebody edits between the two reads.
 const EDITED: u64 = 3;
 
-/// Records that are shown of a long read, and of how many all are.
-const SHOWN: usize = 3;
-const SHORT: usize = 6;
+/// Records of a read that are kept, to be shown.
+const KEPT: usize = 3;
+
+/// Columns of the narrowest terminal that is written for.
+const WIDTH: usize = 80;
 
 /// A read of fewer records is over before it has a speed.
 const WORTH_A_RATE: u64 = 50_000;
@@ -64,12 +66,15 @@ pub(super) fn run(options: &Options, stdout: Stdout) -> Result<()> {
     )?;
     demo.play(customers)?;
     if cfg!(feature = "export") {
-        demo.make_table(customers)?
+        let table = demo.table.display().to_string();
+        let polars =
+            format!("python3 -c \"import polars; print(polars.read_delta('{table}/customers'))\"");
+        demo.say(&format!(
+            "\nThe table stays. Polars reads it, for one:\n   {}\n",
+            paint.cyan(polars)
+        ))?;
     }
-    demo.say(&format!(
-        "\nHow to plug it into Airbyte and Meltano is in the README. {} plays the API for your own tests.\n\n",
-        paint.cyan("kometsales simulate")
-    ))
+    demo.say("Next: Airbyte, Meltano and S3 in README.md; `kometsales simulate` for tests.\n")
 }
 
 struct Demo {
@@ -100,86 +105,72 @@ impl Said {
 }
 
 impl Demo {
+    /// The table first: what a person can look at; then the same by the protocol.
     fn play(&mut self, customers: u64) -> Result<()> {
-        let paint = self.paint;
-        self.say(&format!(
-            "\n{}, against a simulated company of {} customers at {}\n",
-            paint.bold("kometsales"),
-            thousands(customers),
-            self.simulator.base_url()
-        ))?;
+        let company = format!("a simulated company of {}", plural(customers, "customer"));
+        self.say(&format!("{}, against {company}\n", self.paint.bold("kometsales")))?;
+        #[cfg(feature = "export")]
+        self.make_table(customers)?;
+        self.describe()?;
+        let read = ["read", "--config", "config.json", "--catalog", "catalog.json"];
+        let said = self.step("Airbyte: read everything there is", &read)?;
+        self.show_read(&said, 0)?;
+        self.edit(customers)?;
+        let again = [&read[..], &["--state", "last.json"]].concat();
+        let said = self.step("Airbyte: read what has changed since", &again)?;
+        self.show_read(&said, 3)
+    }
 
-        let said = self.step("What can be configured?", &["spec"])?;
+    #[cfg(feature = "export")]
+    fn make_table(&mut self, customers: u64) -> Result<()> {
+        const SUMMARY_LINES: usize = 2;
+        const SHOWN_LINES: usize = 4;
+        let table = self.table.display().to_string();
+        let export = ["export", "--config", "config.json", "--to", &table];
+        self.plain_step("Export to a Delta table, without a pipeline", &export, SUMMARY_LINES)?;
+        self.edit(customers)?;
+        self.plain_step("Keep it current: the same command again", &export, SUMMARY_LINES)?;
+        self.plain_step("Look into it", &["show", &table], SHOWN_LINES)
+    }
+
+    /// What the protocol answers before anything is read.
+    fn describe(&mut self) -> Result<()> {
+        let said = self.step(
+            "Airbyte: what can be set, and does it work",
+            &["check", "--config", "config.json"],
+        )?;
+        let status = &said.find("CONNECTION_STATUS")["connectionStatus"]["status"];
+        let status = self.paint.green(status.as_str().unwrap_or_default());
+        self.line("got", &status)?;
+        let said = self.program(&["spec"])?;
         let spec = &said.find("SPEC")["spec"]["connectionSpecification"];
         let settings = spec["properties"].as_object().map_or(0, serde_json::Map::len);
         let required: Vec<&str> =
             spec["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        self.line("came", &format!("{settings} settings; required: {}", required.join(", ")))?;
-
-        let said = self.step("Does the token work?", &["check", "--config", "config.json"])?;
-        self.asked()?;
-        let status = &said.find("CONNECTION_STATUS")["connectionStatus"]["status"];
-        self.line("came", &paint.green(status.as_str().unwrap_or_default()))?;
-
-        let discover = ["discover", "--config", "config.json"];
-        let said = self.step("What can be read?", &discover)?;
+        self.line("spec", &format!("{settings} settings; required: {}", required.join(", ")))?;
+        let said = self.program(&["discover", "--config", "config.json"])?;
         let streams = said.find("CATALOG")["catalog"]["streams"].clone();
-        for stream in streams.as_array().into_iter().flatten() {
-            let fields: Vec<&str> = stream["json_schema"]["properties"]
-                .as_object()
-                .into_iter()
-                .flat_map(|properties| properties.keys().map(String::as_str))
-                .collect();
-            let name = stream["name"].as_str().unwrap_or_default();
-            self.line("came", &format!("{}: {}", paint.bold(name), fields.join(", ")))?;
-        }
         let configured: Vec<Value> = streams
             .as_array()
             .into_iter()
             .flatten()
             .map(|stream| json!({"stream": stream, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"}))
             .collect();
-        self.write("catalog.json", &json!({ "streams": configured }))?;
-
-        let read = ["read", "--config", "config.json", "--catalog", "catalog.json"];
-        let said = self.step("Everything there is", &read)?;
-        self.show_read(&said)?;
-
-        self.edit(customers)?;
-
-        let again = [&read[..], &["--state", "state.json"]].concat();
-        let said = self.step("What has changed since?", &again)?;
-        self.show_read(&said)?;
-        self.say("\n   It began an hour before its cursor, and so repeats what it finds there: merge by id.\n")
-    }
-
-    fn make_table(&mut self, customers: u64) -> Result<()> {
-        let table = self.table.display().to_string();
-        let export = ["export", "--config", "config.json", "--to", &table];
-        self.plain_step("Without a pipeline: into a Delta table", &export)?;
-        self.edit(customers)?;
-        self.plain_step("Keep it current: run it again", &export)?;
-        self.plain_step("What is in it?", &["show", &table])?;
-        self.say(&format!(
-            "\nWhatever reads Delta tables reads {table}/customers, Polars for one:\n   {}\n",
-            self.paint.cyan(format!(
-                "python3 -c \"import polars; print(polars.read_delta('{table}/customers'))\""
-            ))
-        ))
+        self.write("catalog.json", &json!({ "streams": configured }))
     }
 
     /// Lets somebody edit some customers.
     fn edit(&mut self, customers: u64) -> Result<()> {
         let edited = self.simulator.change(EDITED.min(customers));
-        self.say(&format!(
-            "\n{}\n   Somebody edits the customers {}.\n",
-            self.paint.bold("*  Meanwhile, in Komet Sales"),
-            edited.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
-        ))
+        let edited: Vec<String> = edited.iter().map(u64::to_string).collect();
+        let edited = if edited.is_empty() { "nobody".to_owned() } else { edited.join(", ") };
+        let heading = self.paint.bold("*  Meanwhile, in Komet Sales, somebody edits:");
+        self.say(&format!("\n{heading} {edited}\n"))
     }
 
-    /// Runs the program once, and shows what it said to people.
-    fn plain_step(&mut self, title: &str, arguments: &[&str]) -> Result<()> {
+    /// Runs the program once, and shows the first lines of what it said to people.
+    #[cfg(feature = "export")]
+    fn plain_step(&mut self, title: &str, arguments: &[&str], lines: usize) -> Result<()> {
         let started = Instant::now();
         let output = self
             .command(arguments)?
@@ -192,8 +183,8 @@ impl Demo {
             return Err(failed(what));
         }
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        self.say("\n")?;
-        text.lines().try_for_each(|line| self.say(&format!("   {line}\n")))
+        let shown = text.lines().take(lines);
+        shown.map(|line| format!("   {line}\n")).try_for_each(|line| self.say(&line))
     }
 
     /// Runs the program once, and shows what was typed and how long it took.
@@ -205,11 +196,19 @@ impl Demo {
 
     fn heading(&mut self, title: &str, arguments: &[&str], elapsed: Duration) -> Result<()> {
         self.step += 1;
-        let heading = self.paint.bold(format!("{}. {title}", self.step));
+        let elapsed = format!("{:.0} ms", elapsed.as_secs_f64() * 1000.0);
+        let heading = format!("{}. {title}", self.step);
+        let gap = WIDTH.saturating_sub(heading.chars().count() + elapsed.len());
+        let heading = self.paint.bold(heading);
         let command = self.paint.cyan(format!("kometsales {}", arguments.join(" ")));
-        let elapsed = format!("{:.1} ms", elapsed.as_secs_f64() * 1000.0);
-        self.say(&format!("\n{heading}\n   {command}\n"))?;
-        self.line("took", &elapsed)
+        self.say(&format!(
+            "
+{heading}{:gap$}{}
+   {command}
+",
+            "",
+            self.paint.dim(elapsed)
+        ))
     }
 
     fn command(&self, arguments: &[&str]) -> Result<Command> {
@@ -243,7 +242,7 @@ impl Demo {
     }
 
     /// Shows what the simulator was asked last, without the token.
-    fn asked(&mut self) -> Result<()> {
+    fn sent(&mut self) -> Result<()> {
         let requests = self.simulator.requests();
         let Some(request) = requests.last() else { return Ok(()) };
         let query: Vec<String> = request
@@ -254,41 +253,41 @@ impl Demo {
                 _ => format!("{name}={value}"),
             })
             .collect();
-        let line = format!("{} {}?{}", request.method, request.path, query.join("&"));
-        self.line("asked", &line)
+        let query: Vec<&String> = query.iter().filter(|part| !part.contains('…')).collect();
+        let query: Vec<&str> = query.into_iter().map(String::as_str).collect();
+        self.line("sent", &format!("{} …&{}", request.path, query.join("&")))
     }
 
-    fn show_read(&mut self, said: &Said) -> Result<()> {
-        self.asked()?;
-        let mut came = format!(
-            "{} customers, {} of them active",
-            thousands(said.records),
+    fn show_read(&mut self, said: &Said, shown: usize) -> Result<()> {
+        if shown > 0 {
+            self.sent()?;
+        }
+        let mut got = format!(
+            "{}, {} of them active",
+            plural(said.records, "customer"),
             thousands(said.active)
         );
         if said.records >= WORTH_A_RATE {
             let rate = said.records as f64 / said.elapsed.as_secs_f64().max(1e-6);
-            came.push_str(&format!("; {} a second", thousands(rate as u64)));
+            got.push_str(&format!("; {} a second", thousands(rate as u64)));
         }
-        self.line("came", &came)?;
-        let shown = if said.records <= SHORT as u64 { SHORT } else { SHOWN };
+        self.line("got", &got)?;
         for record in said.first_records.iter().take(shown) {
             let text = |field: &str| record[field].as_str().unwrap_or("–").to_owned();
             let row = format!(
-                "{:>10}  {:<10}  {:<32.32}  {:<8}  {}",
+                "{:>8}  {:<7}  {:<26.26}  {:<8}  {}",
                 record["id"].to_string(),
                 text("code"),
                 text("name"),
                 if record["active"] == true { "active" } else { "inactive" },
-                text("updatedOn")
+                text("updatedOn").get(..10).unwrap_or("–")
             );
             self.line("", &self.paint.dim(row))?;
         }
-        if said.records > shown as u64 {
-            self.line("", &self.paint.dim(format!("{:>10}", "…")))?;
-        }
         let state = said.find("STATE")["state"].clone();
-        self.line("state", &state["stream"]["stream_state"].to_string())?;
-        self.write("state.json", &json!([state]))
+        let cursor = &state["stream"]["stream_state"]["updatedOn"];
+        self.line("state", &json!({ "updatedOn": cursor }).to_string())?;
+        self.write("last.json", &json!([state]))
     }
 
     fn line(&mut self, what: &str, text: &str) -> Result<()> {
@@ -319,7 +318,7 @@ impl Said {
         if line.starts_with(r#"{"type":"RECORD""#) {
             self.records += 1;
             self.active += u64::from(line.contains(r#""active":true"#));
-            if self.first_records.len() < SHORT {
+            if self.first_records.len() < KEPT {
                 let record: Value = serde_json::from_str(line).unwrap_or_default();
                 self.first_records.push(record["record"]["data"].clone());
             }

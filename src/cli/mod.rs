@@ -46,11 +46,11 @@ const USAGE: u8 = 2;
 
 /// Gets a flower company's customers out of Komet Sales and into its warehouse.
 #[derive(Debug, Parser)]
-#[command(name = "kometsales", version, max_term_width = 100)]
+#[command(name = "kometsales", version, max_term_width = 80)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Also say what helps to find a fault (as LOG_LEVEL=debug does)
+    /// Log more detail (like LOG_LEVEL=debug)
     #[arg(long, global = true)]
     debug: bool,
     #[command(flatten)]
@@ -59,6 +59,19 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Export to a Delta table, a Parquet file or an Arrow stream
+    #[cfg(feature = "export")]
+    Export(export::Options),
+    /// Show what is in an exported table or file
+    #[cfg(feature = "export")]
+    Show(show::Options),
+    #[cfg(not(feature = "export"))]
+    #[command(name = "export", alias = "show", hide = true, disable_help_flag = true)]
+    Absent(absent::Options),
+    /// See it work against the built-in simulator; needs no token
+    Demo(demo::Options),
+    /// Run a fake Komet Sales API on this machine, for testing pipelines
+    Simulate(simulate::Options),
     /// Airbyte: show what can be configured
     Spec,
     /// Airbyte: test whether a configuration works, with one cheap request
@@ -76,20 +89,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         state: Option<PathBuf>,
     },
-    #[cfg(feature = "export")]
-    /// Export customers to a Delta table, a Parquet file or an Arrow stream; run again to keep it current
-    Export(export::Options),
-    #[cfg(feature = "export")]
-    /// Show what is in an exported table or file
-    Show(show::Options),
-    #[cfg(not(feature = "export"))]
-    #[command(name = "export", alias = "show", hide = true, disable_help_flag = true)]
-    Absent(absent::Options),
-    /// See the whole product work against the built-in simulator; needs no token
-    Demo(demo::Options),
-    /// Stand in for the Komet Sales API on loopback, for tests of pipelines
-    Simulate(simulate::Options),
-    /// Write what is derived from the declarations: schemas, specification, documentation, completions
+    /// Print what is generated: schemas, specification, reference, completions
     Generate {
         /// What to write
         #[command(subcommand)]

@@ -52,8 +52,24 @@ pub(super) fn thousands(number: u64) -> String {
     apart
 }
 
-/// So many of something: `1 row`, `1,204 rows`.
+/// A size as people say it, in powers of ten: `30.8 MB`.
 #[cfg(feature = "export")]
+pub(super) fn human_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return plural(bytes, "byte");
+    }
+    let (mut size, mut unit) = (bytes as f64 / 1000.0, UNITS[0]);
+    for larger in &UNITS[1..] {
+        if size < 999.95 {
+            break;
+        }
+        (size, unit) = (size / 1000.0, larger);
+    }
+    format!("{size:.1} {unit}")
+}
+
+/// A number of something: `1 row`, `1,204 rows`.
 pub(super) fn plural(number: u64, what: &str) -> String {
     format!("{} {what}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
@@ -72,5 +88,13 @@ mod tests {
     #[test]
     fn one_of_something_is_singular() {
         assert_eq!([0, 1, 1204].map(|n| plural(n, "row")), ["0 rows", "1 row", "1,204 rows"]);
+    }
+
+    #[cfg(feature = "export")]
+    #[test]
+    fn sizes_have_a_unit_that_fits() {
+        let sizes = [0, 1, 999, 1000, 30_829_520, 999_960, 5_000_000_000].map(human_bytes);
+        let expected = ["0 bytes", "1 byte", "999 bytes", "1.0 kB", "30.8 MB", "1.0 MB", "5.0 GB"];
+        assert_eq!(sizes, expected);
     }
 }

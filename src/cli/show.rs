@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::environment::Environment;
-use super::paint::{Paint, plural, thousands};
+use super::paint::{Paint, human_bytes, plural, thousands};
 use crate::error::{Error, Result};
 use crate::export::Destination;
 use crate::export::table::{Contents, of_file, of_table};
@@ -17,7 +17,10 @@ use crate::store::{Options as StoreOptions, Store};
 use crate::streams::find;
 
 /// Months that have a bar of their own.
-const MONTHS: usize = 24;
+const MONTHS: usize = 12;
+
+/// Characters of the name of a run that are shown: the last ones tell runs apart.
+const RUN_CHARACTERS: usize = 8;
 
 /// Characters of the longest bar.
 const WIDTH: u64 = 40;
@@ -116,7 +119,7 @@ fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
         line("cursor", cursor);
     }
     let files = plural(contents.files as u64, "file");
-    line("size", format!("{} bytes in {files}", thousands(contents.bytes)));
+    line("size", format!("{} in {files}", human_bytes(contents.bytes)));
     for (number, run) in contents.runs.iter().enumerate() {
         let rows = run.rows.map(|rows| plural(rows, "row")).unwrap_or_default();
         let run = format!(
@@ -124,7 +127,9 @@ fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
             run.version,
             run.at.to_string().get(..19).unwrap_or_default().replace('T', " "),
             run.mode.name(),
-            paint.dim(&run.run)
+            paint.dim(
+                run.run.get(run.run.len().saturating_sub(RUN_CHARACTERS)..).unwrap_or(&run.run)
+            )
         );
         line(if number == 0 { "runs" } else { "" }, run);
     }
@@ -183,11 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn months_before_the_last_two_years_are_summed_up() {
+    fn months_before_the_last_year_are_summed_up() {
         let contents = with((0..30).map(|month| (format!("20{:02}-01", month), 2)));
         let chart = chart(&contents, Paint::new(false));
         assert_eq!(chart.lines().count(), MONTHS + 1);
-        assert_eq!(chart.lines().next(), Some("   earlier  12"), "{chart}");
+        assert_eq!(chart.lines().next(), Some("   earlier  36"), "{chart}");
     }
 
     #[test]
@@ -195,7 +200,7 @@ mod tests {
         let text = as_text(&with([]), &CUSTOMERS, Paint::new(false));
         assert_eq!(
             text,
-            "/data/customers\n   rows    12\n   active  10\n   size    4,200 bytes in 1 file\n"
+            "/data/customers\n   rows    12\n   active  10\n   size    4.2 kB in 1 file\n"
         );
     }
 }

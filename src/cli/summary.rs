@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::paint::{Paint, plural, thousands};
+use super::paint::{Paint, human_bytes, plural, thousands};
 use crate::export::report::Report;
 
 /// An export that is over.
@@ -71,7 +71,10 @@ impl Summary<'_> {
         }
         let mut lines = vec![("rows", rows)];
         if let Some(missing) = report.not_returned.filter(|missing| *missing > 0) {
-            let text = format!("{} of the table did not return and stay", plural(missing, "row"));
+            let text = format!(
+                "{} of the table were not in the reply and were kept",
+                plural(missing, "row")
+            );
             lines.push(("absent", text));
         }
         let rejects = match (&report.rejects_to, report.rejects) {
@@ -84,7 +87,7 @@ impl Summary<'_> {
             0 => String::new(),
             files => format!(" in {}", plural(files as u64, "file")),
         };
-        lines.push(("bytes", format!("{}{files}", thousands(report.bytes))));
+        lines.push(("size", format!("{}{files}", human_bytes(report.bytes))));
         lines.push(("seconds", format!("{:.3}", self.elapsed.as_secs_f64())));
         let cursor = report.cursor.map_or_else(|| "none".to_owned(), |cursor| cursor.to_string());
         lines.push(("cursor", cursor));

@@ -87,8 +87,20 @@ impl FaultForm {
 
 /// Every fault with its meaning, one a line, for help texts and errors.
 pub fn describe_faults() -> String {
+    const USAGE_WIDTH: usize = 25;
+    const WIDTH: usize = 80;
     FAULTS.iter().fold(String::new(), |mut text, form| {
-        let _ = writeln!(text, "  {:<26} {}", form.usage(), form.meaning());
+        let mut column = USAGE_WIDTH;
+        let _ = write!(text, "  {:<USAGE_WIDTH$}", form.usage());
+        for word in form.meaning().split(' ') {
+            if column + 1 + word.chars().count() > WIDTH - 2 {
+                let _ = write!(text, "\n  {:USAGE_WIDTH$}", "");
+                column = USAGE_WIDTH;
+            }
+            let _ = write!(text, " {word}");
+            column += 1 + word.chars().count();
+        }
+        text.push('\n');
         text
     })
 }
@@ -108,10 +120,16 @@ impl FromStr for Fault {
         };
         match FAULTS.iter().find(|form| form.name == name) {
             Some(form) => form.parse(argument),
-            None => Err(Error::config(format!(
-                "there is no fault named {name:?}. The faults are:\n{}",
-                describe_faults()
-            ))),
+            None => {
+                let near = |form: &&FaultForm| strsim::damerau_levenshtein(name, form.name);
+                let nearest = FAULTS.iter().min_by_key(near).filter(|form| near(form) <= 3);
+                let meant = nearest.map(|form| format!(" Did you mean `{}`?", form.name));
+                Err(Error::config(format!(
+                    "Unknown fault `{}`.{} `kometsales simulate --help` lists all faults.",
+                    name.escape_debug(),
+                    meant.unwrap_or_default()
+                )))
+            }
         }
     }
 }

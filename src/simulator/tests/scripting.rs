@@ -35,7 +35,9 @@ fn a_fault_that_cannot_be_is_refused_with_what_can() {
         error.to_string()
     };
     let message = refused("stal:100");
-    assert!(message.contains("\"stal\"") && message.contains(&describe_faults()), "{message}");
+    assert!(message.contains("`stal`") && message.contains("Did you mean `stall`?"), "{message}");
+    assert!(refused("nothing-like-it").contains("simulate --help"));
+    assert!(describe_faults().lines().all(|line| line.chars().count() <= 80));
     assert!(refused("cut").contains("cut:BYTES needs a whole number for BYTES, from 0 up"));
     assert!(refused("server-error:404").contains("from 500 to 599"));
     assert!(refused("pretty:3").contains("takes no argument"));

@@ -303,3 +303,29 @@ fn the_program_leaves_nothing_in_its_folder() {
     assert!(File::open(connector.scratch()).is_ok());
     assert_eq!(fs::read_dir(connector.scratch()).unwrap().count(), 0);
 }
+
+#[test]
+fn help_has_people_first_and_fits_into_80_columns() {
+    let connector = Connector::configured(json!({}));
+    let help = |arguments: &[&str]| finish(connector.command(arguments), b"").text().to_owned();
+    let whole = help(&["--help"]);
+    let place = |word: &str| whole.find(&format!("\n  {word} ")).unwrap();
+    assert!(place("export") < place("spec") && place("demo") < place("spec"), "{whole}");
+    assert!(place("read") < place("generate"), "{whole}");
+    let commands =
+        ["export", "show", "demo", "simulate", "spec", "check", "discover", "read", "generate"];
+    for screen in commands.iter().map(|command| help(&[command, "--help"])).chain([whole]) {
+        let wide = screen.lines().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None);
+    }
+}
+
+#[test]
+fn a_fault_that_is_misspelt_is_answered_with_the_one_that_was_meant() {
+    let connector = Connector::configured(json!({}));
+    let answer = finish(connector.command(&["simulate", "--fault", "server-eror"]), b"");
+    assert_eq!(answer.code, Some(78));
+    assert!(answer.stderr.contains("Did you mean `server-error`?"), "{}", answer.stderr);
+    let answer = finish(connector.command(&["exprt"]), b"");
+    assert!(answer.code == Some(2) && answer.stderr.contains("'export'"), "{}", answer.stderr);
+}
