@@ -88,6 +88,11 @@ impl Error {
         Self::new(Kind::System, message)
     }
 
+    /// This program failed where it cannot: see [`Kind::System`]. `what` happened is a sentence without its full stop.
+    pub fn bug(what: &str) -> Self {
+        Self::system(format!("{what}. This is a bug in kometsales; please report it."))
+    }
+
     /// The reader of stdout went away. Nothing more can be said to it, so nothing is.
     pub fn output_closed() -> Self {
         Self { quiet: true, ..Self::system("the reader of stdout closed it before the end") }

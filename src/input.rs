@@ -54,7 +54,7 @@ impl Input {
             Self::Standard => std::io::stdin().lock().read_to_end(&mut content),
             Self::Inline => {
                 return Err(Error::config(format!(
-                    "The {what} stands on the command line, where every user of this machine can see it. Put it into a file and give its path, or - for standard input."
+                    "The {what} is on the command line, where every user of this machine can see it. Put it into a file and pass its path, or - for standard input."
                 )));
             }
             Self::Given(given) => {

@@ -60,7 +60,7 @@ impl Interrupt {
     /// What is said of a run that was ended.
     pub fn error() -> Error {
         Error::system(
-            "Interrupted before the end: nothing of this run is kept, and what there was is as it was. Run again.",
+            "Interrupted. Nothing from this run was kept, and existing data is unchanged.",
         )
     }
 }

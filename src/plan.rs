@@ -74,7 +74,7 @@ impl Plan {
             (Mode::Incremental, Some(state)) => match &state.scope {
                 Some(other) if *other != scope => {
                     warnings.push(format!(
-                        "The state of stream `{}` was written with another token, URL, filter, time zone or start date. Its cursor does not apply: everything is read again.",
+                        "The state of stream `{}` was written with another token, URL, filter, time zone or start date, so everything is read again.",
                         stream.name
                     ));
                     None
@@ -85,7 +85,7 @@ impl Plan {
         let cursor = state.and_then(|state| state.cursor);
         if let Some(cursor) = cursor.filter(|cursor| *cursor > latest_cursor) {
             warnings.push(format!(
-                "The state of stream `{}` has a cursor in the future ({cursor}; this machine's clock says {now}). It is not believed: everything is read again, and the cursor is set anew.",
+                "The state of stream `{}` has a cursor in the future ({cursor}; this machine's clock says {now}). It is not believed: everything is read again, and the cursor is set from what is read.",
                 stream.name
             ));
         }

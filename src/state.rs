@@ -102,7 +102,7 @@ fn read_cursor(value: &Value, stream: &Stream, zone: Zone) -> Result<Timestamp> 
 fn unreadable(stream: &Stream, fault: &str) -> Error {
     let example = json!({ stream.cursor().name: "2019-02-28T00:00:01Z" });
     Error::config(format!(
-        "The state of stream `{}` cannot be read: {fault}. Give back the state that this connector wrote, write one like {example}, or reset the stream to read everything again.",
+        "The state of stream `{}` cannot be read: {fault}. Pass the state that this connector wrote, write one like {example}, or reset the stream to read everything again.",
         stream.name
     ))
 }

@@ -105,7 +105,7 @@ pub fn hand_over(
 fn report(accepted: &mut Accepted, limits: RejectLimits, log: &dyn Log) -> Result<()> {
     let Receipt { stream, rows, left_out, bytes, elapsed, .. } = &accepted.receipt;
     log.info(&format!(
-        "Stream `{}`: received {bytes} bytes within {:.3} s: {rows} rows to emit, {left_out} left out as older than asked for.",
+        "Stream `{}`: received {bytes} bytes in {:.3} s: {rows} rows to emit, {left_out} skipped as older than requested.",
         stream.name,
         elapsed.as_secs_f64()
     ));
@@ -124,7 +124,7 @@ fn refuse_all_rejected(accepted: &mut Accepted) -> Result<()> {
     }
     let first = first_reject(accepted)?;
     Err(Error::data(format!(
-        "Stream `{}`: every record was rejected ({rejected}), the first at {first}. Nothing is written and no state is saved: if the API has changed, report it.",
+        "Stream `{}`: every record was rejected ({rejected}), the first at {first}. Nothing is written and no state is saved: if the API has changed, please report it.",
         stream.name
     )))
 }
@@ -174,7 +174,7 @@ impl Reply for Proved<'_> {
         }
         let first = first_reject(&mut self.accepted)?;
         Err(Error::data(format!(
-            "Stream `{}`: {rejected} records were rejected, and `max_rejects` allows {allowed}. The first is at {first}. Every good record was read, and no state is saved: correct them in Komet Sales, or raise `max_rejects` to pass over them.",
+            "Stream `{}`: {rejected} records were rejected, and `max_rejects` allows {allowed}. The first is at {first}. No state is saved: correct them in Komet Sales, or raise `max_rejects` to skip them.",
             self.accepted.receipt.stream.name
         )))
     }

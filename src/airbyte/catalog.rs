@@ -96,17 +96,19 @@ impl Configured {
             let Some(stream) = streams.iter().find(|stream| stream.name == name) else {
                 let known: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
                 let known = known.join(", ");
-                return Err(refuse(format!("there is no stream `{name}`; there is: {known}")));
+                return Err(refuse(format!(
+                    "it names an unknown stream `{name}`; available: {known}"
+                )));
             };
             if wanted.iter().any(|other| other.stream.name == name) {
-                return Err(refuse(format!("stream `{name}` stands twice")));
+                return Err(refuse(format!("it names stream `{name}` twice")));
             }
             let mode = match entry.sync_mode.as_deref() {
                 Some("incremental") => Mode::Incremental,
                 Some("full_refresh") | None => Mode::FullRefresh,
                 Some(other) => {
                     return Err(refuse(format!(
-                        "stream `{name}` has the sync mode `{other}`; there is: full_refresh, incremental"
+                        "stream `{name}` has the unknown sync mode `{other}`; available: full_refresh, incremental"
                     )));
                 }
             };
@@ -173,9 +175,9 @@ mod tests {
     fn what_there_is_not_is_refused_by_name() {
         let stream = |name: &str, mode: &str| json!({"stream": {"name": name}, "sync_mode": mode});
         for (streams, part) in [
-            (vec![stream("orders", "INVALID")], "no stream `orders`; there is: customers"),
+            (vec![stream("orders", "INVALID")], "unknown stream `orders`; available: customers"),
             (vec![stream("customers", "INVALID")], "sync mode `INVALID`"),
-            (vec![stream("customers", "incremental"); 2], "stands twice"),
+            (vec![stream("customers", "incremental"); 2], "twice"),
         ] {
             let (error, _) = wanted(json!({"streams": streams})).unwrap_err();
             assert!(error.to_string().contains(part), "{error}");

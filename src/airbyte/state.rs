@@ -8,7 +8,8 @@ use crate::model::{Stream, Zone};
 use crate::state::State;
 
 /// What to do about a state that cannot be read.
-const ADVICE: &str = "Give back what this connector wrote, or an empty list to read everything.";
+const ADVICE: &str =
+    "Pass the state that this connector wrote, or an empty list to read everything.";
 
 /// What a state file holds: for each stream by name, its state as it was written.
 #[derive(Debug, Default)]
@@ -70,11 +71,11 @@ impl Given {
         let known = known.join(", ");
         if self.is_legacy {
             return Err(Error::config(format!(
-                "The state is of something else: it names none of the streams there are ({known}). Give back what this connector wrote, something like {{\"customers\": {{\"updatedOn\": \"2019-02-28T00:00:01Z\"}}}}, or an empty list to read everything."
+                "This state is not from this connector: it names none of its streams ({known}). Pass the state that this connector wrote, something like {{\"customers\": {{\"updatedOn\": \"2019-02-28T00:00:01Z\"}}}}, or an empty list to read everything."
             )));
         }
         Ok(Some(format!(
-            "The state is of other streams than there are ({known}), so everything is read."
+            "The state names none of the streams of this connector ({known}), so everything is read."
         )))
     }
 

@@ -59,7 +59,7 @@ pub(super) struct Options {
     /// Test the place and the token, and export nothing
     #[arg(long)]
     check: bool,
-    /// Nothing else ever writes there: take a store that cannot create conditionally
+    /// Accept a store without conditional writes (safe only if nothing else writes there)
     #[arg(long)]
     single_writer: bool,
     /// Replace a file or a table by less than half of its rows
@@ -206,7 +206,7 @@ impl Export<'_> {
         let started = Instant::now();
         if stdout.is_terminal() {
             return Err(Error::config(
-                "An Arrow stream is not for a terminal. Send it to a file or to a program that reads it.",
+                "`--to -` writes a binary Arrow stream, which is not for a terminal. Pipe it into a program, or redirect it to a file.",
             ));
         }
         let mut stream = ArrowStream::new(stdout, now());
@@ -285,7 +285,5 @@ fn now() -> Timestamp {
 }
 
 fn no_report() -> Error {
-    Error::system(
-        "The export said nothing of what it did, which is a fault of this program: report it.",
-    )
+    Error::bug("The export said nothing of what it did")
 }

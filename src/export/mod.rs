@@ -20,6 +20,6 @@ fn refuse_shrinking(before: u64, rows: u64, place: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::data(format!(
-        "{place} has {before} rows, and the reply has {rows}: less than half. Nothing is replaced; give --allow-shrink if that is right."
+        "Refused to replace the {before} rows of {place} with {rows}, less than half. If that is intended, add --allow-shrink."
     )))
 }

@@ -19,10 +19,6 @@ pub(super) fn table_rows(
     let times: ArrayRef = Arc::new(times.with_timezone("UTC"));
     let own = schema.fields().len() - 1;
     let columns = batch.columns().iter().take(own).cloned().chain([times]).collect();
-    RecordBatch::try_new(schema.clone(), columns).map_err(|error| {
-        Error::system(
-            "A batch is not of the table's form, which is a fault of this program: report it.",
-        )
-        .caused_by(error)
-    })
+    RecordBatch::try_new(schema.clone(), columns)
+        .map_err(|error| Error::bug("A batch is not of the table's form").caused_by(error))
 }

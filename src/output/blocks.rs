@@ -66,7 +66,7 @@ impl<W: Write> Block<W> {
             Some(Lost::Closed) => return Err(Error::output_closed()),
             Some(Lost::Failed) => {
                 return Err(Error::system(
-                    "stdout could not be written before, so nothing more is.",
+                    "stdout could not be written, so nothing more is sent to it.",
                 ));
             }
         }

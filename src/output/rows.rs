@@ -106,9 +106,7 @@ impl<'a> Rows<'a> {
 }
 
 fn unexpected(name: &str, kind: &DataType) -> Error {
-    Error::system(format!(
-        "Column `{name}` of a batch is of type {kind}, which is a fault of this program: report it."
-    ))
+    Error::bug(&format!("Column `{name}` of a batch is of type {kind}"))
 }
 
 /// A text and its closing quote.

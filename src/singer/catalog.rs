@@ -134,7 +134,7 @@ impl Catalog {
         let is_known = |entry: &&Entry| streams.iter().any(|stream| entry.is_of(stream));
         for entry in self.streams.iter().filter(|entry| !is_known(entry)) {
             warnings.push(format!(
-                "The catalog has a stream that there is not: `{}`. Make the catalog anew with --discover.",
+                "The catalog lists an unknown stream `{}`. Regenerate it with --discover.",
                 entry.name().unwrap_or_default()
             ));
         }
@@ -230,7 +230,7 @@ impl Entry {
             Some("FULL_TABLE") => Ok(Mode::FullRefresh),
             Some("INCREMENTAL") | None => Ok(Mode::Incremental),
             Some(other) => Err(Error::config(format!(
-                "Stream `{}` has the replication method `{other}` in the catalog. There is: INCREMENTAL, FULL_TABLE.",
+                "Stream `{}` has the unknown replication method `{other}` in the catalog. Available: INCREMENTAL, FULL_TABLE.",
                 stream.name
             ))),
         }

@@ -69,12 +69,8 @@ impl<W: Write> Tap<W> {
     }
 
     fn say(&mut self, message: &Message<'_>) -> Result<()> {
-        let line = serde_json::to_string(message).map_err(|error| {
-            Error::system(
-                "A message could not be written, which is a fault of this program: report it.",
-            )
-            .caused_by(error)
-        })?;
+        let line = serde_json::to_string(message)
+            .map_err(|error| Error::bug("A message could not be written").caused_by(error))?;
         self.output.say(&line)
     }
 }

@@ -9,7 +9,7 @@ use crate::model::{Stream, Zone};
 use crate::state::State;
 
 /// What to do about a state that cannot be read.
-const ADVICE: &str = "Give back the last STATE of this tap, or none to read everything.";
+const ADVICE: &str = "Pass the last STATE of this tap, or none to read everything.";
 
 /// The whole state of a pipeline. What is not of a stream that is read survives untouched.
 #[derive(Debug, Clone, Default)]
@@ -90,7 +90,7 @@ impl Bookmarks {
         let key = bookmark.get("replication_key").and_then(Value::as_str);
         if key.is_some_and(|key| key != cursor) {
             return Err(Error::config(format!(
-                "The bookmark of stream `{}` is of another field than `{cursor}`. Give back the last STATE of this tap, or none to read everything.",
+                "The bookmark of stream `{}` is of another field than `{cursor}`. Pass the last STATE of this tap, or none to read everything.",
                 stream.name
             )));
         }
@@ -104,7 +104,7 @@ impl Bookmarks {
         };
         if bookmark.is_object() && written.is_null() && value("version").is_null() {
             return Err(Error::config(format!(
-                "The bookmark of stream `{}` has no `replication_key_value`. Give back the last STATE of this tap, or none to read everything.",
+                "The bookmark of stream `{}` has no `replication_key_value`. Pass the last STATE of this tap, or none to read everything.",
                 stream.name
             )));
         }

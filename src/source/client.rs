@@ -144,8 +144,7 @@ impl Client {
 }
 
 fn thread_died() -> Failure {
-    Error::system("The download ended without a word, which is a fault of this program: report it.")
-        .into()
+    Error::bug("The download ended without a word").into()
 }
 
 impl Body {
@@ -228,7 +227,7 @@ impl Transfer {
         let give = |piece| events.send(Event::Piece(piece)).is_ok();
         let Some(mut output) = Output::new(&encoding, give) else {
             return Err(Error::transient(format!(
-                "{} compressed its reply in a way that it was not asked for. Run again; if it stays so, something between here and Komet Sales changes its replies.",
+                "{} sent a reply with an encoding that was not requested. Run again; if it persists, a proxy changes the replies.",
                 self.host
             ))
             .into());

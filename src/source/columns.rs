@@ -182,12 +182,8 @@ impl Columns {
         arrays.push(Arc::new(self.nulled.finish()));
         self.rows = 0;
         self.bytes = 0;
-        RecordBatch::try_new(self.schema.clone(), arrays).map_err(|error| {
-            Error::system(
-                "A batch could not be built, which is a fault of this program: report it.",
-            )
-            .caused_by(error)
-        })
+        RecordBatch::try_new(self.schema.clone(), arrays)
+            .map_err(|error| Error::bug("A batch could not be built").caused_by(error))
     }
 }
 

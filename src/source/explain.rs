@@ -109,7 +109,7 @@ impl Explain<'_> {
     pub(crate) fn fault(&self, fault: Fault, excerpt: &[u8]) -> Failure {
         let (host, method) = (self.host, self.stream.method);
         let reply = format!("The reply of {host} to {method}");
-        let report = "If it stays so, the API has changed: report it.";
+        let report = "If it persists, the API has changed: please report it.";
         let error = match fault {
             Fault::Download(error) => return carried(error),
             Fault::Failed(error) => error,
@@ -170,12 +170,12 @@ impl Explain<'_> {
         let message = self.shown(&envelope.message);
         match envelope.status {
             Some(Status::Success) if envelope.list_is_scalar => Err(Error::data(format!(
-                "The reply of {host} to {} has a `{}` that is neither a list nor an object nor null. If it stays so, the API has changed: report it.",
+                "The reply of {host} to {} has a `{}` that is neither a list nor an object nor null. If it persists, the API has changed: please report it.",
                 stream.method, stream.list
             ))),
             Some(Status::Success) => match &envelope.other_list {
                 Some(other) if is_empty => Err(Error::data(format!(
-                    "The reply of {host} to {} has no `{}`, but a list of objects called `{}`. If it stays so, the API has changed: report it.",
+                    "The reply of {host} to {} has no `{}`, but a list of objects called `{}`. If it persists, the API has changed: please report it.",
                     stream.method,
                     stream.list,
                     self.shown(other)
@@ -199,11 +199,11 @@ impl Explain<'_> {
                 )))
             }
             Some(Status::Unknown) => Err(Error::data(format!(
-                "The reply of {host} to {} has a `status` that is neither 1 nor 0. If it stays so, the API has changed: report it.",
+                "The reply of {host} to {} has a `status` that is neither 1 nor 0. If it persists, the API has changed: please report it.",
                 stream.method
             ))),
             None => Err(Error::data(format!(
-                "The reply of {host} to {} has no `status`, so it cannot be told from a failure. If it stays so, the API has changed: report it.",
+                "The reply of {host} to {} has no `status`, so success cannot be distinguished from failure. If it persists, the API has changed: please report it.",
                 stream.method
             ))),
         }

@@ -89,7 +89,7 @@ impl<F> Pieces<F> {
             return Ok(());
         }
         Err(Failure::from(Error::data(format!(
-            "{received} bytes of the reply became {inflated} when they were decompressed, more than {MAX_RATIO} times as many. If it stays so, something between here and Komet Sales changes its replies."
+            "{received} bytes of the reply became {inflated} when decompressed, more than {MAX_RATIO} times as many. If it persists, a proxy changes the replies."
         )))
         .into())
     }

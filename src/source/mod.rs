@@ -195,7 +195,7 @@ impl<'a> Source<'a> {
             match retry.next(&failure, started.elapsed(), fastrand::f64()) {
                 Next::Wait(pause) => {
                     self.log.warn(&format!(
-                        "Request {} of {} failed and is sent again in {:.1} s: {}",
+                        "Request {} of {} failed; retrying in {:.1} s: {}",
                         retry.tries(),
                         stream.method,
                         pause.as_secs_f64(),
@@ -365,7 +365,7 @@ impl Batches {
     pub fn finish(&self) -> Result<Checkpoint> {
         if self.handed_on != self.promised {
             return Err(Error::system(format!(
-                "{} of {} rows came back from the temporary file, so the rest are lost. Check that disk, and run again: no state is saved.",
+                "{} of {} rows came back from the temporary file, so rows are missing and no state is saved. Check that disk, and run again.",
                 self.handed_on, self.promised
             )));
         }

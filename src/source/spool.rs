@@ -66,7 +66,7 @@ impl Spilled {
     /// Ends the file, and gives it and its folder.
     fn finish(self) -> Result<(File, PathBuf)> {
         drop(self.batches);
-        let died = |_| Error::system("A thread died, which is a fault of this program: report it.");
+        let died = |_| Error::bug("A thread died");
         Ok((self.writing.join().map_err(died)??, self.folder))
     }
 }
@@ -147,9 +147,7 @@ impl Spooled {
         let Some(Reading { batches, thread }) = self.reading.take() else { return Ok(()) };
         // Two readers of one file would move each other's place in it.
         drop(batches);
-        thread.join().map_err(|_| {
-            Error::system("A thread died, which is a fault of this program: report it.")
-        })
+        thread.join().map_err(|_| Error::bug("A thread died"))
     }
 
     fn in_file(&mut self) -> Result<Option<RecordBatch>> {

@@ -110,7 +110,7 @@ impl Tally {
         }
         for (field, count) in &self.unreadable {
             warnings.push(format!(
-                "Stream `{name}`: {count} records have an unknown field `{field}` that is null in `_extra` or not in it, since most readers of JSON would refuse it: half a character, a number beyond every float, or nested too deep."
+                "Stream `{name}`: {count} records have an unknown field `{field}` that most JSON parsers reject (an unpaired surrogate, a number out of range, or too deep nesting). It is null in `_extra`, or not in it."
             ));
         }
         if self.not_asked_for > 0 {
@@ -128,7 +128,7 @@ impl Tally {
         }
         if self.duplicates > 0 {
             warnings.push(format!(
-                "Stream `{name}`: {} members stood twice in one object of the reply. The last one counts.",
+                "Stream `{name}`: the reply has {} duplicate keys. The last value of each was used.",
                 self.duplicates
             ));
         }

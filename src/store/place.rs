@@ -95,7 +95,7 @@ fn remote(text: &str, scheme: &str, rest: &str) -> Result<Url> {
     if rest.contains(credentials) || (is_abfs && rest.split('@').next().unwrap_or("").contains(':'))
     {
         return Err(Error::config(
-            "The place to export to has an `@`, a `?` or a `#` in it. Give the URL alone: credentials are read from the environment.",
+            "The place to export to has an `@`, a `?` or a `#` in it. Pass the URL alone: credentials are read from the environment.",
         ));
     }
     if scheme == "file" {

@@ -99,7 +99,7 @@ impl Store {
 
     fn ignores_conditions(&self) -> Error {
         Error::config(format!(
-            "The store behind {} does not create an object only if there is none, so two exports at once could overwrite each other. Use a store that does, or give --single-writer if nothing else ever writes there.",
+            "The store behind {} has no conditional writes (create only if absent), so concurrent exports could overwrite each other. Use a store that has them, or add --single-writer if nothing else ever writes there.",
             self.shown(self.path())
         ))
     }

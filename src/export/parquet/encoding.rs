@@ -33,12 +33,8 @@ pub(super) fn properties(
     sample: &RecordBatch,
     entries: &[(&str, String)],
 ) -> Result<WriterProperties> {
-    let level = ZstdLevel::try_new(LEVEL).map_err(|error| {
-        Error::system(
-            "A Parquet file cannot be set up, which is a fault of this program: report it.",
-        )
-        .caused_by(error)
-    })?;
+    let level = ZstdLevel::try_new(LEVEL)
+        .map_err(|error| Error::bug("A Parquet file cannot be set up").caused_by(error))?;
     let own = [
         ("kometsales.version", env!("CARGO_PKG_VERSION").to_owned()),
         ("kometsales.schema_version", SCHEMA_VERSION.to_owned()),

@@ -173,7 +173,7 @@ impl Files {
     }
 
     fn end(&mut self) -> Result<Uploaded> {
-        let died = || Error::system("A thread died, which is a fault of this program: report it.");
+        let died = || Error::bug("A thread died");
         let Work { orders, thread } = self.work.take().ok_or_else(died)?;
         drop(orders);
         thread.join().map_err(|_| died())?
@@ -327,6 +327,5 @@ impl OpenFile {
 }
 
 fn fault(error: ParquetError) -> Error {
-    Error::system("A Parquet file could not be made, which is a fault of this program: report it.")
-        .caused_by(error)
+    Error::bug("A Parquet file could not be made").caused_by(error)
 }

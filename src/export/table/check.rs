@@ -37,12 +37,12 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
     match (noted, mode) {
         (TableMode::Append, TableMode::Merge) => {
             return Err(Error::config(format!(
-                "The table at {place} is a history, written with --mode append. Give --mode append again, or export to another place."
+                "The table at {place} has one row per version, written with --mode append. Use --mode append again, or export to another place."
             )));
         }
         (TableMode::Merge, TableMode::Append) => {
             return Err(Error::config(format!(
-                "The table at {place} has one row a {}, written with --mode merge. Give --mode merge again, or export to another place.",
+                "The table at {place} has one row per {}, written with --mode merge. Use --mode merge again, or export to another place.",
                 log.stream.record
             )));
         }
@@ -55,7 +55,7 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
         properties.append_only == Some(true) || properties.enable_change_data_feed == Some(true);
     if is_restricted && mode != TableMode::Append {
         return Err(Error::config(format!(
-            "The table at {place} takes additions alone, or writes a change data feed, so its files cannot be replaced. Reset delta.appendOnly and delta.enableChangeDataFeed, or export to another place."
+            "The table at {place} only accepts additions, or writes a change data feed, so its files cannot be replaced. Reset delta.appendOnly and delta.enableChangeDataFeed, or export to another place."
         )));
     }
     let is_mapped = properties.column_mapping_mode.is_some();

@@ -40,12 +40,8 @@ pub(super) fn missing(
 /// # Errors
 /// `Config`: a column is of another type, cannot be added, or is not known.
 pub(super) fn check(table: &StructType, stream: &Stream, place: &str) -> Result<()> {
-    let own = schema(stream).map_err(|error| {
-        Error::system(
-            "The columns have no form in a table, which is a fault of this program: report it.",
-        )
-        .caused_by(error)
-    })?;
+    let own = schema(stream)
+        .map_err(|error| Error::bug("The columns have no form in a table").caused_by(error))?;
     for field in own.fields() {
         match table.field(field.name()) {
             None if field.is_nullable() => {}

@@ -78,7 +78,7 @@ pub fn of_table(store: Store, place: &TablePlace, stream: &'static Stream) -> Re
     match log.load()? {
         Some(version) => of_version(&log, &version),
         None => Err(Error::config(format!(
-            "There is no table at {}. Give the place that `export --to` was given.",
+            "There is no table at {}. Pass the place that `export --to` was given.",
             log.place()
         ))),
     }

@@ -294,7 +294,7 @@ impl Log {
         let Some(snapshot) = done.post_commit_snapshot() else { return };
         if let Err(error) = snapshot.checkpoint(&self.engine, None) {
             let error = self.explain("summed up", error);
-            messages.warn(&format!("The rows are committed, but the table's log could not be summed up in a checkpoint: {error}"));
+            messages.warn(&format!("The rows are committed, but no checkpoint of the table's log could be written: {error}"));
         }
     }
 
@@ -318,7 +318,7 @@ impl Log {
             error => {
                 let cause = self.store.redact(&error.to_string());
                 Error::config(format!(
-                    "The table at {} cannot be {verb}: {}. Mend it with the tool that changed it, or export to another place.",
+                    "The table at {} cannot be {verb}: {}. Repair it with the tool that changed it, or export to another place.",
                     self.place(),
                     cause.trim_end_matches('.')
                 ))

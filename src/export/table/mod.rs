@@ -74,7 +74,7 @@ impl<'a> Table<'a> {
         let folder = locate::locate(&store, place, stream)?;
         if looks_encoded(folder.as_ref()) {
             return Err(Error::config(format!(
-                "A table cannot be made at {}: a `%` with two digits behind it is taken for an encoded character. Give the folder another name.",
+                "A table cannot be made at {}: a `%` with two digits behind it is taken for an encoded character. Use another name for the folder.",
                 store.shown(&folder)
             )));
         }
@@ -138,7 +138,7 @@ impl<'a> Table<'a> {
             None => asked_at,
             Some(after) => {
                 self.messages.warn(&format!(
-                    "By the clocks the last export is later than this one, so one of them is wrong. These rows are dated {after}, right after it. Set the clock of this machine, or of the other."
+                    "The last export is dated after the clock of this machine, so one clock is wrong. These rows are dated {after}. Check the clocks of both machines."
                 ));
                 after
             }

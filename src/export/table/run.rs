@@ -311,7 +311,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let place = self.table.place();
         let conflict = |why: &str| {
             Error::transient(format!(
-                "Another export committed to the table at {place} meanwhile, and {why}. Nothing of this one is kept: run again."
+                "Another export committed to the table at {place} first, and {why}. Nothing of this export was kept: run again."
             ))
         };
         if self.conflicts > MAX_CONFLICTS {
@@ -369,6 +369,5 @@ impl<'r, 'a> Run<'r, 'a> {
 }
 
 fn bug(error: arrow_schema::ArrowError) -> Error {
-    Error::system("Rows could not be chosen, which is a fault of this program: report it.")
-        .caused_by(error)
+    Error::bug("Rows could not be chosen").caused_by(error)
 }

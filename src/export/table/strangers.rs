@@ -45,7 +45,7 @@ pub(super) fn refuse(table: &Table<'_>, plan: &Plan, reply: &mut dyn Reply) -> R
         format!(" {} differ from the last export.", names.join(", "))
     });
     Err(Error::data(format!(
-        "{common} of {smaller} {record}s are those of the table at {}: is this another company's token?{other} Nothing is written; give --allow-shrink if it is right.",
+        "{common} of {smaller} {record}s are those of the table at {}: is this another company's token?{other} Nothing is written; if it is intended, add --allow-shrink.",
         table.place()
     )))
 }

@@ -236,7 +236,7 @@ fn the_last_of_members_with_one_name_counts() {
     assert_eq!((&record["id"], &record["name"]), (&json!(1), &json!("second")));
     assert_eq!(record["_extra"], json!({"x": 2}));
     let warnings = answer.warnings();
-    let told = warnings.iter().filter(|warning| warning.contains("twice")).count();
+    let told = warnings.iter().filter(|warning| warning.contains("duplicate keys")).count();
     assert_eq!(told, 1, "{warnings:?}");
     let null_at_last = read(list(&[r#"{"id":"1","name":"A","name":null}"#])).succeeded();
     assert_eq!(null_at_last.records()[0]["name"], Value::Null);

@@ -75,7 +75,7 @@ fn a_signal_before_the_commit_leaves_the_table_as_it_was_and_removes_what_was_up
         signal(&child, name);
         let answer = end(child);
         assert_eq!(answer.signal, Some(number), "{}", answer.stderr);
-        assert!(answer.stderr.contains("is as it was"), "{}", answer.stderr);
+        assert!(answer.stderr.contains("existing data is unchanged"), "{}", answer.stderr);
         assert_eq!(store.keys(BUCKET), before, "{name}");
         assert_eq!(store.pending_uploads(), [] as [&str; 0]);
     }

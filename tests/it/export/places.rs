@@ -403,7 +403,7 @@ fn a_table_of_somebody_else_and_one_that_is_broken_are_refused() {
         (
             whole
                 .replace(r#""configuration":{}"#, r#""configuration":{"delta.appendOnly":"true"}"#),
-            "additions alone",
+            "only accepts additions",
         ),
     ] {
         assert_ne!(text, whole, "{says}");
