@@ -297,14 +297,16 @@ def test_with_nothing_changed_the_last_customer_comes_again_and_the_cursor_stays
     assert second.stream_state == first.stream_state
 
 
-def test_a_state_from_the_future_gives_no_record_and_is_kept(connector, simulator):
+def test_a_state_from_the_future_is_not_believed_and_not_kept(connector, simulator):
     api = simulator()
-    scope = connector.read(api.config()).succeeded().stream_state["scope"]
+    full = connector.read(api.config()).succeeded()
+    scope = full.stream_state["scope"]
     given = {"updatedOn": "2199-01-01T00:00:00Z", "scope": scope, "version": 1}
     run = connector.read(api.config(), state=state_of(given)).succeeded()
     assert_whole(run)
-    assert run.rows == []
-    assert run.stream_state == given
+    assert {row["id"] for row in run.rows} == {row["id"] for row in full.rows}
+    assert run.stream_state == full.stream_state
+    assert "not believed" in run.logs
 
 
 def test_a_hand_written_cursor_is_enough(connector, simulator):

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Served
 from machine import KIB, MIB, disk, files, run
+from served import Served
 
 CUSTOMERS = 60_000
 
