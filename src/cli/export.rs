@@ -71,11 +71,6 @@ pub(super) struct Options {
 }
 
 impl Options {
-    /// Whether the rows go to stdout.
-    pub(super) fn is_to_stdout(&self) -> bool {
-        self.to == Destination::Stdout
-    }
-
     /// Options that contradict each other.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let is_table = matches!(self.to, Destination::Table(_));
@@ -84,7 +79,7 @@ impl Options {
                 "--mode is for tables: a .parquet file and a stream hold what the reply holds",
             );
         }
-        if self.is_to_stdout() && self.check {
+        if self.to == Destination::Stdout && self.check {
             return Err("--check has nothing to test where the rows go to stdout");
         }
         Ok(())

@@ -108,15 +108,6 @@ impl Command {
         }
     }
 
-    /// Whether what it says on stdout is what it is run for.
-    fn has_result(&self) -> bool {
-        match self {
-            #[cfg(feature = "export")]
-            Self::Export(options) => options.is_to_stdout(),
-            _ => true,
-        }
-    }
-
     /// Options that contradict each other.
     fn check(&self, singer: &singer::Options) -> Result<(), &'static str> {
         match self {
@@ -201,8 +192,7 @@ fn perform(
 ) -> Result<(), Failed> {
     core_dump::prevent();
     let signals = Watch::start()?;
-    let has_result = command.as_ref().map_or(!singer.is_test(), Command::has_result);
-    let stdout = Stdout::open(has_result)?;
+    let stdout = Stdout::open()?;
     match command {
         Some(command) => run(command, level, stdout, streams, &signals),
         None => {

@@ -95,11 +95,6 @@ impl Options {
         self.config.iter().chain(&self.catalog).chain(&self.state)
     }
 
-    /// Whether the configuration is only tested, which the exit code answers.
-    pub fn is_test(&self) -> bool {
-        self.test == Some(Test::All)
-    }
-
     /// Checks what the parser cannot: a verb has its own flags, and without a verb there must be a flag.
     pub fn check(&self, has_verb: bool) -> Result<(), &'static str> {
         let is_used = !self.config.is_empty()

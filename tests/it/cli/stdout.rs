@@ -7,19 +7,6 @@ use std::time::Duration;
 use crate::support::{Connector, collect, finish, simulator, wait};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-/// Every command whose result goes to stdout.
-const COMMANDS: &[&[&str]] = &[
-    &["spec"],
-    &["check", "--config", "config.json"],
-    &["discover"],
-    &["read", "--config", "config.json", "--catalog", "catalog.json"],
-    &["--config", "config.json"],
-    &["--discover"],
-    &["--about"],
-    &["export", "--config", "config.json", "--to", "-"],
-    &["generate", "docs"],
-];
-
 /// Runs a command in a shell that redirects its stdout.
 fn redirected(
     connector: &Connector,
@@ -40,30 +27,21 @@ fn redirected(
 }
 
 #[test]
-fn a_stdout_that_is_closed_from_the_start_is_an_error_and_one_that_discards_is_none() {
-    for arguments in COMMANDS {
+fn output_that_is_discarded_is_no_error_however_it_is() {
+    for arguments in [
+        &["spec"][..],
+        &["--discover"],
+        &["read", "--config", "config.json", "--catalog", "catalog.json"],
+        &["export", "--config", "config.json", "--to", "lake"],
+    ] {
         let simulator = simulator(10);
         let connector = Connector::of(&simulator);
         connector.prepare_read();
-        let (code, stderr) = redirected(&connector, arguments, ">&-");
-        assert_eq!(code, Some(70), "{arguments:?}");
-        assert!(stderr.contains("stdout is closed") && stderr.lines().count() == 1, "{stderr}");
-        assert!(simulator.requests().is_empty(), "{arguments:?}");
-        let (code, stderr) = redirected(&connector, arguments, ">/dev/null");
-        assert_eq!(code, Some(0), "{arguments:?}: {stderr}");
-    }
-}
-
-#[test]
-fn an_export_to_a_place_needs_no_stdout() {
-    for redirection in [">&-", ">/dev/null", "<>/dev/null >&0"] {
-        let simulator = simulator(10);
-        let connector = Connector::of(&simulator);
-        connector.prepare_read();
-        let export = ["export", "--config", "config.json", "--to", "lake"];
-        let (code, stderr) = redirected(&connector, &export, redirection);
-        assert_eq!((code, stderr.as_str()), (Some(0), ""), "{redirection}");
-        assert!(connector.folder().join("lake/customers/_delta_log").is_dir());
+        // As a shell, and as Python's subprocess.DEVNULL and daemons have it.
+        for redirection in [">/dev/null", "1<>/dev/null"] {
+            let (code, stderr) = redirected(&connector, arguments, redirection);
+            assert_eq!(code, Some(0), "{arguments:?} {redirection}: {stderr}");
+        }
     }
 }
 
