@@ -13,10 +13,29 @@ use crate::state::State;
 /// The whole list, or what changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Everything from the start date on, whatever the state.
+    /// Everything from the start date on, whatever the state. Streams without a cursor have no other.
     FullRefresh,
     /// What changed since the state's cursor, less the look-back.
     Incremental,
+}
+
+impl Mode {
+    /// The modes that a stream can be read in.
+    pub fn of(stream: &Stream) -> &'static [Self] {
+        match stream.cursor() {
+            Some(_) => &[Self::FullRefresh, Self::Incremental],
+            None => &[Self::FullRefresh],
+        }
+    }
+
+    /// The mode of a read where nobody names one: what changed, if the stream says what did.
+    pub fn usual(stream: &Stream) -> Self {
+        if Self::of(stream).contains(&Self::Incremental) {
+            Self::Incremental
+        } else {
+            Self::FullRefresh
+        }
+    }
 }
 
 /// What a host asked for.
@@ -69,6 +88,7 @@ impl Plan {
         let Request { stream, selection, mode, state } = request;
         let mut warnings = Vec::new();
         let scope = scope(config, stream);
+        let mode = if Mode::of(stream).contains(&mode) { mode } else { Mode::FullRefresh };
         let state = match (mode, state) {
             (Mode::FullRefresh, _) | (_, None) => None,
             (Mode::Incremental, Some(state)) => match &state.scope {
@@ -91,8 +111,16 @@ impl Plan {
         }
         let cursor = cursor.filter(|cursor| *cursor <= latest_cursor);
         let start = config.start_date.map(|date| config.zone.midnight(date));
+        let start = start.filter(|_| stream.cursor().is_some());
+        if config.start_date.is_some() && start.is_none() {
+            warnings.push(format!(
+                "Stream `{}` does not say when its {}s changed, so `start_date` does not apply: everything is read.",
+                stream.name, stream.record
+            ));
+        }
         let bound = cursor.map(|cursor| look_back(config, cursor)).max(start);
-        let asked = bound.map(|bound| day_before(config.zone.date(bound)));
+        let asked = bound.filter(|_| stream.since.is_some());
+        let asked = asked.map(|bound| day_before(config.zone.date(bound)));
         let query = query(config, stream, asked);
         Self {
             stream,
@@ -126,9 +154,10 @@ fn query(
         .filters
         .iter()
         .filter_map(|filter| Some((filter.parameter, config.filters.get(filter.setting)?.clone())));
-    let inactive = ("includeInactive", config.include_inactive.to_string());
-    let since = asked.map(|date| ("updateAsOf", date.to_string()));
-    filters.chain([inactive]).chain(since).collect()
+    let inactive =
+        stream.inactive.map(|parameter| (parameter, config.include_inactive.to_string()));
+    let since = stream.since.zip(asked).map(|(parameter, date)| (parameter, date.to_string()));
+    filters.chain(inactive).chain(since).collect()
 }
 
 fn filters(config: &Config) -> BTreeMap<String, String> {

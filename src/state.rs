@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::model::{Stream, Timestamp, Zone};
+use crate::model::{Field, Stream, Timestamp, Zone};
 
 /// The version of the state's form. A newer one is refused.
 const VERSION: u64 = 1;
@@ -25,8 +25,8 @@ impl State {
     /// The state's form in JSON: `{"updatedOn": "2019-02-28T00:00:01Z", "scope": "…", "version": 1}`.
     pub fn to_json(&self, stream: &Stream) -> Value {
         let mut json = Map::new();
-        if let Some(cursor) = self.cursor {
-            json.insert(stream.cursor().name.into(), cursor.to_string().into());
+        if let (Some(field), Some(cursor)) = (stream.cursor(), self.cursor) {
+            json.insert(field.name.into(), cursor.to_string().into());
         }
         if let Some(scope) = &self.scope {
             json.insert("scope".into(), scope.as_str().into());
@@ -50,7 +50,8 @@ impl State {
         };
         let is_marker = NO_CURSOR.iter().any(|marker| members.contains_key(*marker));
         let is_empty = members.values().all(Value::is_null);
-        let cursor = member(members, stream.cursor().name);
+        let field = stream.cursor();
+        let cursor = field.and_then(|field| Some((field, member(members, field.name)?)));
         if is_empty || (is_marker && cursor.is_none()) {
             return Ok(None);
         }
@@ -58,11 +59,14 @@ impl State {
         check_version(version, stream)?;
         let cursor = match cursor {
             None if version.is_none() => {
-                let missing = format!("it has neither `{}` nor `version`", stream.cursor().name);
+                let missing = match field {
+                    Some(field) => format!("it has neither `{}` nor `version`", field.name),
+                    None => "it has no `version`".to_owned(),
+                };
                 return Err(unreadable(stream, &missing));
             }
             None => None,
-            Some(value) => Some(read_cursor(value, stream, zone)?),
+            Some((field, value)) => Some(read_cursor(value, field, stream, zone)?),
         };
         let scope = match member(members, "scope") {
             None => None,
@@ -90,17 +94,20 @@ fn check_version(version: Option<&Value>, stream: &Stream) -> Result<()> {
     }
 }
 
-fn read_cursor(value: &Value, stream: &Stream, zone: Zone) -> Result<Timestamp> {
+fn read_cursor(value: &Value, field: &Field, stream: &Stream, zone: Zone) -> Result<Timestamp> {
     let text = value.as_str().unwrap_or_default();
     let day = || zone.parse(&format!("{text}T00:00:00"));
     zone.parse(text).or_else(day).ok_or_else(|| {
-        let fault = format!("its `{}` is not a time", stream.cursor().name);
+        let fault = format!("its `{}` is not a time", field.name);
         unreadable(stream, &fault)
     })
 }
 
 fn unreadable(stream: &Stream, fault: &str) -> Error {
-    let example = json!({ stream.cursor().name: "2019-02-28T00:00:01Z" });
+    let example = match stream.cursor() {
+        Some(field) => json!({ field.name: "2019-02-28T00:00:01Z" }),
+        None => json!({ "version": VERSION }),
+    };
     Error::config(format!(
         "The state of stream `{}` cannot be read: {fault}. Pass the state that this connector wrote, write one like {example}, or reset the stream to read everything again.",
         stream.name

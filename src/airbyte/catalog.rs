@@ -18,15 +18,30 @@ pub fn discovered(streams: &[&'static Stream]) -> Value {
 }
 
 fn entry(stream: &Stream) -> Value {
-    json!({
+    let modes: Vec<&str> = Mode::of(stream).iter().map(|mode| sync_mode(*mode)).collect();
+    let mut entry = json!({
         "name": stream.name,
         "json_schema": json_schema(stream),
-        "supported_sync_modes": ["full_refresh", "incremental"],
+        "supported_sync_modes": modes,
         "source_defined_cursor": true,
-        "default_cursor_field": [stream.cursor().name],
+        "default_cursor_field": stream.cursor().map(|cursor| [cursor.name]),
         "source_defined_primary_key": [[stream.key().name]],
         "is_resumable": false,
-    })
+    });
+    if stream.cursor().is_none()
+        && let Some(entry) = entry.as_object_mut()
+    {
+        entry.retain(|member, _| !member.contains("cursor"));
+    }
+    entry
+}
+
+/// What the protocol calls a mode.
+const fn sync_mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::FullRefresh => "full_refresh",
+        Mode::Incremental => "incremental",
+    }
 }
 
 /// What the host wants. Members that are not known here are passed over: hosts add some.
@@ -103,15 +118,16 @@ impl Configured {
             if wanted.iter().any(|other| other.stream.name == name) {
                 return Err(refuse(format!("it names stream `{name}` twice")));
             }
-            let mode = match entry.sync_mode.as_deref() {
-                Some("incremental") => Mode::Incremental,
-                Some("full_refresh") | None => Mode::FullRefresh,
-                Some(other) => {
-                    return Err(refuse(format!(
-                        "stream `{name}` has the unknown sync mode `{other}`; available: full_refresh, incremental"
-                    )));
-                }
+            let modes = Mode::of(stream);
+            let wanted_mode = entry.sync_mode.as_deref().unwrap_or(sync_mode(Mode::FullRefresh));
+            let Some(mode) = modes.iter().find(|mode| sync_mode(**mode) == wanted_mode) else {
+                let available: Vec<&str> = modes.iter().map(|mode| sync_mode(*mode)).collect();
+                return Err(refuse(format!(
+                    "stream `{name}` has no sync mode `{wanted_mode}`; available: {}",
+                    available.join(", ")
+                )));
             };
+            let mode = *mode;
             let selection = selection(stream, entry.stream.json_schema.as_ref());
             wanted.push(Wanted { stream, selection, mode });
         }

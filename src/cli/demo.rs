@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use indicatif::HumanCount;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::environment::Environment;
-use super::paint::{Paint, plural, thousands};
+use super::paint::{Paint, plural};
 use crate::error::{Error, Result};
 use crate::output::stdout::Stdout;
 use crate::simulator::{self, Simulator};
@@ -265,11 +266,11 @@ impl Demo {
         let mut got = format!(
             "{}, {} of them active",
             plural(said.records, "customer"),
-            thousands(said.active)
+            HumanCount(said.active)
         );
         if said.records >= WORTH_A_RATE {
             let rate = said.records as f64 / said.elapsed.as_secs_f64().max(1e-6);
-            got.push_str(&format!("; {} a second", thousands(rate as u64)));
+            got.push_str(&format!("; {} a second", HumanCount(rate as u64)));
         }
         self.line("got", &got)?;
         for record in said.first_records.iter().take(shown) {

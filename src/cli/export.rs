@@ -1,5 +1,6 @@
 //! `export`: from the API to a table, a file or a stream, without a pipeline.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -12,15 +13,14 @@ use super::memory;
 use super::paint::Paint;
 use super::progress::Progress;
 use super::signals::Watch;
-use super::summary::Summary;
+use super::summary::{Summary, json_line};
 use crate::config::{Config, UnknownKeys};
 use crate::error::{Error, Failed, Result};
 use crate::export::file::ParquetFile;
 use crate::export::mode::TableMode;
-use crate::export::report::Report;
 use crate::export::stream::ArrowStream;
 use crate::export::table::{Table, TableOptions};
-use crate::export::{Destination, TablePlace};
+use crate::export::{Destination, Exported};
 use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::log::{Level, Log};
@@ -29,9 +29,7 @@ use crate::model::{Stream, Timestamp};
 use crate::output::stderr::Stderr;
 use crate::output::stdout::Stdout;
 use crate::plan::{Mode, Plan, Request};
-use crate::sink::Sink;
 use crate::source::Source;
-use crate::state::State;
 use crate::store::{Options as StoreOptions, Place, Store};
 use crate::streams::find;
 use crate::sync::{self, RejectLimits};
@@ -71,6 +69,11 @@ pub(super) struct Options {
 }
 
 impl Options {
+    /// What becomes of the rows that a table has.
+    fn table_mode(&self) -> TableMode {
+        self.mode.unwrap_or(TableMode::Merge)
+    }
+
     /// Options that contradict each other.
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let is_table = matches!(self.to, Destination::Table(_));
@@ -121,10 +124,32 @@ impl Export<'_> {
         let (config, warnings) = self.config()?;
         self.progress.stderr().hide(&config.token);
         warnings.iter().for_each(|warning| self.progress.warn(warning));
-        match &self.options.to {
-            Destination::Stdout => self.to_stream(&config, stdout),
-            Destination::File(place) => self.to_file(&config, place, stdout),
-            Destination::Table(table) => self.to_table(&config, table, stdout),
+        let (options, stream, started) = (self.options, self.stream, Instant::now());
+        match &options.to {
+            Destination::Stdout if stdout.is_terminal() => Err(Error::config(
+                "`--to -` writes a binary Arrow stream, which is not for a terminal. Pipe it into a program, or redirect it to a file.",
+            )),
+            Destination::Stdout => {
+                let mut arrow = ArrowStream::new(stdout, now());
+                self.export(&config, &mut arrow, None, started)
+            }
+            Destination::File(place) => {
+                let store = self.store(&config, place)?;
+                self.progress.stage("Opening", None);
+                let mut file = ParquetFile::open(store, stream, options.allow_shrink, now())?;
+                self.export(&config, &mut file, Some(stdout), started)
+            }
+            Destination::Table(place) => {
+                let store = self.store(&config, &place.place)?;
+                self.progress.stage("Opening", None);
+                let how = TableOptions {
+                    mode: options.table_mode(),
+                    is_whole: self.is_whole(),
+                    allow_shrink: options.allow_shrink,
+                };
+                let mut table = Table::open(store, place, stream, how, now(), self.progress)?;
+                self.export(&config, &mut table, Some(stdout), started)
+            }
         }
     }
 
@@ -158,127 +183,69 @@ impl Export<'_> {
         Store::open(place, &options)
     }
 
-    fn to_table(&self, config: &Config, to: &TablePlace, stdout: Stdout) -> Result<()> {
-        let (options, started) = (self.options, Instant::now());
-        let mode = options.mode.unwrap_or(TableMode::Merge);
-        let (store, stream) = (self.store(config, &to.place)?, self.stream);
-        self.progress.stage("Opening", None);
-        let is_whole = options.full_refresh || mode == TableMode::Overwrite;
-        let how = TableOptions { mode, is_whole, allow_shrink: options.allow_shrink };
-        let mut table = Table::open(store, to, stream, how, now(), self.progress)?;
-        let place = table.place();
-        if options.check {
-            table.probe()?;
-            return self.checked(config, &place, stdout);
-        }
-        let plan = if is_whole {
-            self.plan(config, Mode::FullRefresh, None)
-        } else {
-            self.plan(config, Mode::Incremental, table.state())
-        };
-        self.sync(config, &plan, &mut table, RejectLimits::kept(config.max_rejects))?;
-        let Some(report) = table.report() else { return Err(no_report()) };
-        self.tell(&place, "table", Some(mode.name()), started, report, stdout)
+    /// Whether everything is read, whatever the cursor in a table.
+    fn is_whole(&self) -> bool {
+        let is_table = matches!(self.options.to, Destination::Table(_));
+        let has_cursor = Mode::of(self.stream).contains(&Mode::Incremental);
+        let is_overwrite = self.options.table_mode() == TableMode::Overwrite;
+        self.options.full_refresh || !is_table || !has_cursor || is_overwrite
     }
 
-    fn to_file(&self, config: &Config, to: &Place, stdout: Stdout) -> Result<()> {
-        let (options, started) = (self.options, Instant::now());
-        let store = self.store(config, to)?;
-        self.progress.stage("Opening", None);
-        let mut file = ParquetFile::open(store, self.stream, options.allow_shrink, now())?;
-        let place = file.place();
-        if options.check {
-            file.probe()?;
-            return self.checked(config, &place, stdout);
-        }
-        let plan = self.plan(config, Mode::FullRefresh, None);
-        self.sync(config, &plan, &mut file, RejectLimits::kept(config.max_rejects))?;
-        let Some(report) = file.report() else { return Err(no_report()) };
-        self.tell(&place, "file", None, started, report, stdout)
-    }
-
-    fn to_stream(&self, config: &Config, stdout: Stdout) -> Result<()> {
-        let started = Instant::now();
-        if stdout.is_terminal() {
-            return Err(Error::config(
-                "`--to -` writes a binary Arrow stream, which is not for a terminal. Pipe it into a program, or redirect it to a file.",
-            ));
-        }
-        let mut stream = ArrowStream::new(stdout, now());
-        let plan = self.plan(config, Mode::FullRefresh, None);
-        self.sync(config, &plan, &mut stream, RejectLimits::listed(config.max_rejects))?;
-        let Some(report) = stream.report() else { return Err(no_report()) };
-        // stdout is the stream's own.
-        let text = self.summary("standard output", "stream", None, started, report, false);
-        self.progress.end();
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
-        Ok(())
-    }
-
-    fn plan(&self, config: &Config, mode: Mode, state: Option<State>) -> Plan {
-        let selection = Selection::all(self.stream);
-        Plan::new(config, Request { stream: self.stream, selection, mode, state }, now())
-    }
-
-    fn sync(
+    /// Exports to a place that is open, or tests it. `stdout` is `None` where the rows go there: it is the
+    /// stream's own then, and rejected records have no place.
+    fn export(
         &self,
         config: &Config,
-        plan: &Plan,
-        sink: &mut dyn Sink,
-        limits: RejectLimits,
+        place: &mut dyn Exported,
+        stdout: Option<Stdout>,
+        started: Instant,
     ) -> Result<()> {
         let source = Source::new(config, Environment::machine(), self.progress);
-        sync::run(&source, plan, sink, limits, self.progress)?;
+        if self.options.check {
+            place.probe()?;
+            source.check(self.stream)?;
+            return stdout.map_or(Ok(()), |stdout| self.checked(&place.place(), stdout));
+        }
+        let (mode, state) = match self.is_whole() {
+            true => (Mode::FullRefresh, None),
+            false => (Mode::Incremental, place.state()),
+        };
+        let selection = Selection::all(self.stream);
+        let request = Request { stream: self.stream, selection, mode, state };
+        let plan = Plan::new(config, request, now());
+        let limits = match stdout {
+            Some(_) => RejectLimits::kept(config.max_rejects),
+            None => RejectLimits::listed(config.max_rejects),
+        };
+        sync::run(&source, &plan, place, limits, self.progress)?;
         self.progress.end();
-        Ok(())
+        let report = place.report().ok_or_else(|| Error::bug("The export has no report"))?;
+        let summary = Summary { report, elapsed: started.elapsed(), stream: self.stream };
+        let is_terminal = stdout.as_ref().is_some_and(Stdout::is_terminal);
+        let text = if self.options.json {
+            json_line(&summary)?
+        } else {
+            summary.text(Paint::new(is_terminal && Environment::wants_colour()))
+        };
+        match stdout {
+            Some(mut stdout) => stdout.say(&text),
+            None => {
+                let _ = std::io::stderr().write_all(text.as_bytes());
+                Ok(())
+            }
+        }
     }
 
-    fn checked(&self, config: &Config, place: &str, mut stdout: Stdout) -> Result<()> {
-        Source::new(config, Environment::machine(), self.progress).check(self.stream)?;
+    fn checked(&self, place: &str, mut stdout: Stdout) -> Result<()> {
         let text = if self.options.json {
-            format!("{}\n", json!({"to": place, "check": "ok"}))
+            json_line(&json!({"to": place, "check": "ok"}))?
         } else {
             format!("{place} can be written, and Komet Sales accepts the token.\n")
         };
         stdout.say(&text)
     }
-
-    fn tell(
-        &self,
-        to: &str,
-        kind: &'static str,
-        mode: Option<&'static str>,
-        started: Instant,
-        report: &Report,
-        mut stdout: Stdout,
-    ) -> Result<()> {
-        let text = self.summary(to, kind, mode, started, report, stdout.is_terminal());
-        stdout.say(&text)
-    }
-
-    fn summary(
-        &self,
-        to: &str,
-        kind: &'static str,
-        mode: Option<&'static str>,
-        started: Instant,
-        report: &Report,
-        is_terminal: bool,
-    ) -> String {
-        let (record, elapsed) = (self.stream.record, started.elapsed());
-        let summary = Summary { to, kind, mode, record, elapsed, report };
-        if self.options.json {
-            format!("{}\n", summary.json())
-        } else {
-            summary.text(Paint::new(is_terminal && Environment::wants_colour()))
-        }
-    }
 }
 
 fn now() -> Timestamp {
     Timestamp::from(Utc::now())
-}
-
-fn no_report() -> Error {
-    Error::bug("The export said nothing of what it did")
 }

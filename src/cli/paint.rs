@@ -1,6 +1,9 @@
-//! Colours, for people at a terminal alone.
+//! Colours, for people at a terminal alone, and numbers as people write them.
 
 use std::fmt::Display;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::HumanCount;
 
 /// Paints text, or leaves it as it is.
 #[derive(Debug, Clone, Copy)]
@@ -16,62 +19,33 @@ impl Paint {
 
     /// For headings.
     pub(super) fn bold(self, text: impl Display) -> String {
-        self.paint("1", text)
+        self.paint(Style::new().bold(), text)
     }
 
     /// For what matters less.
     pub(super) fn dim(self, text: impl Display) -> String {
-        self.paint("2", text)
+        self.paint(Style::new().dimmed(), text)
     }
 
     /// For what worked.
     pub(super) fn green(self, text: impl Display) -> String {
-        self.paint("32", text)
+        self.paint(AnsiColor::Green.on_default(), text)
     }
 
     /// For what to type.
     pub(super) fn cyan(self, text: impl Display) -> String {
-        self.paint("36", text)
+        self.paint(AnsiColor::Cyan.on_default(), text)
     }
 
-    fn paint(self, code: &str, text: impl Display) -> String {
-        if self.is_on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+    fn paint(self, style: Style, text: impl Display) -> String {
+        let style = if self.is_on { style } else { Style::new() };
+        format!("{style}{text}{style:#}")
     }
-}
-
-/// A whole number with its thousands apart: `1,204`.
-pub(super) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut apart = String::new();
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            apart.push(',');
-        }
-        apart.push(digit);
-    }
-    apart
-}
-
-/// A size as people say it, in powers of ten: `30.8 MB`.
-#[cfg(feature = "export")]
-pub(super) fn human_bytes(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if bytes < 1000 {
-        return plural(bytes, "byte");
-    }
-    let (mut size, mut unit) = (bytes as f64 / 1000.0, UNITS[0]);
-    for larger in &UNITS[1..] {
-        if size < 999.95 {
-            break;
-        }
-        (size, unit) = (size / 1000.0, larger);
-    }
-    format!("{size:.1} {unit}")
 }
 
 /// A number of something: `1 row`, `1,204 rows`.
 pub(super) fn plural(number: u64, what: &str) -> String {
-    format!("{} {what}{}", thousands(number), if number == 1 { "" } else { "s" })
+    format!("{} {what}{}", HumanCount(number), if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -79,22 +53,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_stand_apart() {
-        let shown = [0, 12, 999, 1000, 1204, 1_000_000].map(thousands);
-        assert_eq!(shown, ["0", "12", "999", "1,000", "1,204", "1,000,000"]);
-    }
-
-    #[cfg(feature = "export")]
-    #[test]
     fn one_of_something_is_singular() {
         assert_eq!([0, 1, 1204].map(|n| plural(n, "row")), ["0 rows", "1 row", "1,204 rows"]);
     }
 
-    #[cfg(feature = "export")]
     #[test]
-    fn sizes_have_a_unit_that_fits() {
-        let sizes = [0, 1, 999, 1000, 30_829_520, 999_960, 5_000_000_000].map(human_bytes);
-        let expected = ["0 bytes", "1 byte", "999 bytes", "1.0 kB", "30.8 MB", "1.0 MB", "5.0 GB"];
-        assert_eq!(sizes, expected);
+    fn nothing_is_painted_where_nobody_looks() {
+        assert_eq!(Paint::new(false).bold("x"), "x");
+        assert_eq!(Paint::new(true).green("x"), "\x1b[32mx\x1b[0m");
     }
 }

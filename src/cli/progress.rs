@@ -3,10 +3,9 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::environment::Environment;
-use super::paint::thousands;
 use crate::log::{Level, Log};
 use crate::output::stderr::Stderr;
 
@@ -59,11 +58,11 @@ impl Log for Progress {
         };
         let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
             // What cannot be drawn is not missed.
-            let _ = write!(text, "{} a second", thousands(state.per_sec() as u64));
+            let _ = write!(text, "{} a second", HumanCount(state.per_sec() as u64));
         };
         let of = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let all = thousands(state.len().unwrap_or_default());
-            let _ = write!(text, "{} of {all}", thousands(state.pos()));
+            let all = HumanCount(state.len().unwrap_or_default());
+            let _ = write!(text, "{} of {all}", HumanCount(state.pos()));
         };
         let style = ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
+use indicatif::{DecimalBytes, HumanCount};
 
 use super::environment::Environment;
-use super::paint::{Paint, human_bytes, plural, thousands};
+use super::paint::{Paint, plural};
+use super::summary::json_line;
 use crate::error::{Error, Result};
 use crate::export::Destination;
+use crate::export::report::Kind;
 use crate::export::table::{Contents, of_file, of_table};
 use crate::interrupt::Interrupt;
 use crate::model::Stream;
@@ -18,6 +20,9 @@ use crate::streams::find;
 
 /// Months that have a bar of their own.
 const MONTHS: usize = 12;
+
+/// Runs that are listed: with them and the months all of it fits into 24 lines.
+const RUNS: usize = 3;
 
 /// Characters of the name of a run that are shown: the last ones tell runs apart.
 const RUN_CHARACTERS: usize = 8;
@@ -66,7 +71,7 @@ pub(super) fn run(
         }
     };
     let text = if options.json {
-        format!("{}\n", as_json(&contents))
+        json_line(&contents)?
     } else {
         let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
         as_text(&contents, stream, paint)
@@ -74,59 +79,34 @@ pub(super) fn run(
     stdout.say(&text)
 }
 
-fn as_json(contents: &Contents) -> Value {
-    let runs = contents.runs.iter().map(|run| {
-        json!({
-            "version": run.version,
-            "run": run.run,
-            "mode": run.mode.name(),
-            "rows": run.rows,
-            "at": run.at.to_string(),
-        })
-    });
-    json!({
-        "to": contents.place,
-        "kind": if contents.version.is_some() { "table" } else { "file" },
-        "mode": contents.mode.map(|mode| mode.name()),
-        "rows": contents.rows,
-        "keys": contents.keys,
-        "active": contents.active,
-        "version": contents.version,
-        "cursor": contents.cursor.map(|cursor| cursor.to_string()),
-        "bytes": contents.bytes,
-        "files": contents.files,
-        "runs": runs.collect::<Vec<_>>(),
-        "months": contents.months,
-    })
-}
-
 fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
-    let mode = contents.mode.map(|mode| format!(", {}", mode.name())).unwrap_or_default();
+    let mode = contents.mode.map(|mode| format!(", {mode}")).unwrap_or_default();
     let version = contents.version.map(|version| format!(", version {version}"));
-    let mut text =
-        format!("{}{mode}{}\n", paint.bold(&contents.place), version.unwrap_or_default());
+    let mut text = format!("{}{mode}{}\n", paint.bold(&contents.to), version.unwrap_or_default());
     let mut line = |name: &str, value: String| {
         text.push_str(&format!("   {} {value}\n", paint.dim(format!("{name:<7}"))));
     };
-    let mut rows = thousands(contents.rows);
+    let mut rows = HumanCount(contents.rows).to_string();
     if contents.keys != contents.rows {
         rows.push_str(&format!(", of {}", plural(contents.keys, stream.record)));
     }
     line("rows", rows);
-    line("active", thousands(contents.active));
-    if contents.version.is_some() {
+    if let Some(active) = contents.active {
+        line("active", HumanCount(active).to_string());
+    }
+    if contents.kind == Kind::Table && stream.cursor().is_some() {
         let cursor = contents.cursor.map_or_else(|| "none".to_owned(), |cursor| cursor.to_string());
         line("cursor", cursor);
     }
     let files = plural(contents.files as u64, "file");
-    line("size", format!("{} in {files}", human_bytes(contents.bytes)));
-    for (number, run) in contents.runs.iter().enumerate() {
+    line("size", format!("{} in {files}", DecimalBytes(contents.bytes)));
+    for (number, run) in contents.runs.iter().take(RUNS).enumerate() {
         let rows = run.rows.map(|rows| plural(rows, "row")).unwrap_or_default();
         let run = format!(
             "version {:<4} {}  {:<9} {rows:<14} {}",
             run.version,
             run.at.to_string().get(..19).unwrap_or_default().replace('T', " "),
-            run.mode.name(),
+            run.mode.to_string(),
             paint.dim(
                 run.run.get(run.run.len().saturating_sub(RUN_CHARACTERS)..).unwrap_or(&run.run)
             )
@@ -146,13 +126,13 @@ fn chart(contents: &Contents, paint: Paint) -> String {
     let (before, last) = months.split_at(months.len().saturating_sub(MONTHS));
     let before: u64 = before.iter().map(|(_, count)| **count).sum();
     // So many years have no bar: it would make all others short.
-    let earlier = (before > 0).then(|| format!("   {:<8} {}\n", "earlier", thousands(before)));
+    let earlier = (before > 0).then(|| format!("   {:<8} {}\n", "earlier", HumanCount(before)));
     let most = last.iter().map(|(_, count)| **count).max().unwrap_or(1).max(1);
     let bar = |(month, count): &(&String, &u64)| {
         // Whatever there is can be seen.
         let length = (**count * WIDTH).div_ceil(most);
         let drawn = "█".repeat(usize::try_from(length).unwrap_or_default());
-        format!("   {month:<8} {} {}\n", paint.green(drawn), thousands(**count))
+        format!("   {month:<8} {} {}\n", paint.green(drawn), HumanCount(**count))
     };
     earlier.into_iter().chain(last.iter().map(bar)).collect()
 }
@@ -164,11 +144,12 @@ mod tests {
 
     fn with(months: impl IntoIterator<Item = (String, u64)>) -> Contents {
         Contents {
-            place: "/data/customers".into(),
+            to: "/data/customers".into(),
+            kind: Kind::File,
             mode: None,
             rows: 12,
             keys: 12,
-            active: 10,
+            active: Some(10),
             version: None,
             cursor: None,
             bytes: 4200,
@@ -200,7 +181,7 @@ mod tests {
         let text = as_text(&with([]), &CUSTOMERS, Paint::new(false));
         assert_eq!(
             text,
-            "/data/customers\n   rows    12\n   active  10\n   size    4.2 kB in 1 file\n"
+            "/data/customers\n   rows    12\n   active  10\n   size    4.20 kB in 1 file\n"
         );
     }
 }

@@ -4,14 +4,15 @@ use object_store::path::Path;
 
 use super::destination::ENDING;
 use super::parquet::{Files, Layout, Reader, Uploaded, Written};
-use super::report::{Report, run_name};
+use super::report::{Kind, Report, run_name};
 use super::rows::table_rows;
-use super::{refuse_shrinking, rejects};
+use super::{Exported, refuse_shrinking, rejects};
 use crate::error::Result;
 use crate::model::arrow::table_schema;
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
+use crate::state::State;
 use crate::store::{Store, Upload};
 
 /// A file that takes one export.
@@ -49,26 +50,6 @@ impl ParquetFile {
         Ok(file)
     }
 
-    /// Tests the place, whatever there is already.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn probe(&self) -> Result<()> {
-        let mut parts: Vec<_> = self.store.path().parts().collect();
-        parts.pop();
-        self.store.probe(&Path::from_iter(parts), false)
-    }
-
-    /// Where the file is, as people write it.
-    pub fn place(&self) -> String {
-        self.store.shown(self.store.path())
-    }
-
-    /// What the export did, once it is done.
-    pub fn report(&self) -> Option<&Report> {
-        self.report.as_ref()
-    }
-
     /// Where its rejected records go: `x.rejects.jsonl` beside `x.parquet`.
     fn rejects_path(&self) -> Path {
         let path = self.store.path().as_ref();
@@ -80,9 +61,29 @@ impl ParquetFile {
     }
 }
 
+impl Exported for ParquetFile {
+    fn place(&self) -> String {
+        self.store.shown(self.store.path())
+    }
+
+    fn probe(&self) -> Result<()> {
+        let mut parts: Vec<_> = self.store.path().parts().collect();
+        parts.pop();
+        self.store.probe(&Path::from_iter(parts), false)
+    }
+
+    fn state(&self) -> Option<State> {
+        None
+    }
+
+    fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
+    }
+}
+
 impl Sink for ParquetFile {
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
-        let mut report = Report::of(&self.run, reply.receipt());
+        let mut report = Report::of(self.place(), Kind::File, &self.run, reply.receipt());
         if let (Some(before), false) = (self.replaces, self.allow_shrink) {
             refuse_shrinking(before, report.rows, &self.place())?;
         }

@@ -1,6 +1,8 @@
 //! Places that are written without a pipeline: a Delta table, a Parquet file, an Arrow stream.
 
 use crate::error::{Error, Result};
+use crate::sink::Sink;
+use crate::state::State;
 
 mod destination;
 pub mod file;
@@ -13,6 +15,26 @@ pub mod stream;
 pub mod table;
 
 pub use destination::{Destination, TablePlace};
+
+use report::Report;
+
+/// A place that is open for one export.
+pub trait Exported: Sink {
+    /// Where it is, as people write it.
+    fn place(&self) -> String;
+
+    /// Tests whether it can be written, whatever is there already.
+    ///
+    /// # Errors
+    /// `Config`: it cannot be written. `Transient`: the store cannot be reached.
+    fn probe(&self) -> Result<()>;
+
+    /// Where the last export left off; `None` if there was none, or if the place keeps no state.
+    fn state(&self) -> Option<State>;
+
+    /// What the export did, once it is done.
+    fn report(&self) -> Option<&Report>;
+}
 
 /// Refuses to replace rows by less than half as many: that is more likely a fault than what is meant.
 fn refuse_shrinking(before: u64, rows: u64, place: &str) -> Result<()> {

@@ -1,9 +1,13 @@
 //! What becomes of the rows that a table has.
 
+use std::fmt;
+
 use clap::ValueEnum;
+use serde::Serialize;
 
 /// What an export does with the rows that a table has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TableMode {
     /// One row per record, the newest version
     Merge,
@@ -14,20 +18,14 @@ pub enum TableMode {
 }
 
 impl TableMode {
-    /// Every mode.
-    pub const ALL: [Self; 3] = [Self::Merge, Self::Append, Self::Overwrite];
-
-    /// What it is called on the command line and in the table.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Merge => "merge",
-            Self::Append => "append",
-            Self::Overwrite => "overwrite",
-        }
-    }
-
-    /// The mode of a name.
+    /// The mode of a name, as the command line and the table have it.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|mode| mode.name() == name)
+        Self::from_str(name, false).ok()
+    }
+}
+
+impl fmt::Display for TableMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }

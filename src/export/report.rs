@@ -1,11 +1,32 @@
 //! What an export did, for the summary.
 
+use serde::Serialize;
+
+use super::mode::TableMode;
 use crate::model::Timestamp;
 use crate::receipt::Receipt;
 
-/// What an export did.
-#[derive(Debug, Clone)]
+/// What a place is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A Delta table.
+    Table,
+    /// A Parquet file.
+    File,
+    /// An Arrow stream.
+    Stream,
+}
+
+/// What an export did. Its form in JSON is the answer of `export --json`.
+#[derive(Debug, Clone, Serialize)]
 pub struct Report {
+    /// Where it went, as people write it.
+    pub to: String,
+    /// What is there.
+    pub kind: Kind,
+    /// The mode of a table.
+    pub mode: Option<TableMode>,
     /// The name of the run: that of its rejects file, and in the table's log.
     pub run: String,
     /// Rows of the reply.
@@ -14,7 +35,7 @@ pub struct Report {
     pub rows: u64,
     /// Rows that the table had already, the same in every value.
     pub unchanged: u64,
-    /// Records that were rejected, and where they are.
+    /// Records that were rejected.
     pub rejects: u64,
     /// Where the rejected records are.
     pub rejects_to: Option<String>,
@@ -37,9 +58,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// A run that wrote every row of a reply. What a place adds to that, it sets itself.
-    pub(super) fn of(run: &str, receipt: &Receipt) -> Self {
+    /// A run that wrote every row of a reply to a place. What a kind of place adds to that, it sets itself.
+    pub(super) fn of(to: String, kind: Kind, run: &str, receipt: &Receipt) -> Self {
         Self {
+            to,
+            kind,
+            mode: None,
             run: run.to_owned(),
             received: receipt.rows,
             rows: receipt.rows,
@@ -58,7 +82,7 @@ impl Report {
     }
 }
 
-/// A new name for a run: when it began, and what no other has.
+/// A new name for a run: when it began, and a random number that no other run has.
 pub(super) fn run_name(now: Timestamp) -> String {
     let digits: String = now.to_string().chars().filter(|c| !"-:".contains(*c)).collect();
     let seconds = digits.split(['.', 'Z']).next().unwrap_or_default();

@@ -7,13 +7,15 @@ use arrow_array::RecordBatch;
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::report::{Report, run_name};
+use super::Exported;
+use super::report::{Kind, Report, run_name};
 use super::rows::table_rows;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::model::arrow::table_schema;
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
+use crate::state::State;
 
 /// The beginning of a message of 256 bytes (Arrow's "Encapsulated message format").
 const BROKEN_OFF: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 1, 0, 0];
@@ -33,16 +35,30 @@ impl<W: Write> ArrowStream<W> {
     pub fn new(writer: W, now: Timestamp) -> Self {
         Self { writer, run: run_name(now), report: None }
     }
+}
 
-    /// What the export did, once it is done.
-    pub fn report(&self) -> Option<&Report> {
+impl<W: Write> Exported for ArrowStream<W> {
+    fn place(&self) -> String {
+        "standard output".to_owned()
+    }
+
+    /// Nothing is written before there are rows.
+    fn probe(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn state(&self) -> Option<State> {
+        None
+    }
+
+    fn report(&self) -> Option<&Report> {
         self.report.as_ref()
     }
 }
 
 impl<W: Write> Sink for ArrowStream<W> {
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
-        let mut report = Report::of(&self.run, reply.receipt());
+        let mut report = Report::of(self.place(), Kind::Stream, &self.run, reply.receipt());
         let schema = table_schema(plan.stream);
         let mut output = Output::new(&mut self.writer, &schema)?;
         while let Some(batch) = reply.next_batch()? {

@@ -35,7 +35,7 @@ const PRODUCT_COLUMNS: [ProductColumn; 2] = [
     },
 ];
 
-/// Which fields of a stream a reader asked for. The key and the cursor are always among them.
+/// Which fields of a stream a reader asked for. The key and, where there is one, the cursor are always among them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     /// Positions in the stream's table of fields, ascending.
@@ -55,7 +55,7 @@ impl Selection {
         let fields = (0..stream.fields.len())
             .filter(|&index| {
                 index == stream.key_index()
-                    || index == stream.cursor_index()
+                    || Some(index) == stream.cursor_index()
                     || wanted(stream.fields[index].name)
             })
             .collect();

@@ -17,7 +17,7 @@ pub fn markdown(stream: &Stream) -> String {
         let role = match field.role {
             Role::Key => ", key",
             Role::Cursor => ", cursor",
-            Role::Plain => "",
+            Role::Active | Role::Plain => "",
         };
         // Writing to a String cannot fail.
         let _ = writeln!(table, "| `{}` | {kind}{role} | {} |", field.name, field.documentation);

@@ -7,8 +7,8 @@ pub const EXTRA: &str = "_extra";
 pub const EXTRA_DOCUMENTATION: &str =
     "Fields that this version of the connector does not know, as they came.";
 
-/// As many fields as one stream may declare: one bit each in the column of nulled values.
-const MOST_FIELDS: usize = 62;
+/// Fields that one stream may declare: each has a bit in the column of nulled values.
+const MAX_FIELDS: usize = 62;
 
 /// The type of a field, wherever it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum Role {
     Key,
     /// When the record was last changed: what an incremental read goes by.
     Cursor,
+    /// Whether the record is in use: false once it is deactivated.
+    Active,
     /// Carried as it comes.
     Plain,
 }
@@ -56,6 +58,11 @@ impl Field {
     /// The field that says when the record was last changed.
     pub const fn cursor(name: &'static str, kind: Type, documentation: &'static str) -> Self {
         Self { name, kind, role: Role::Cursor, documentation }
+    }
+
+    /// The field that says whether a record is in use.
+    pub const fn active(name: &'static str, kind: Type, documentation: &'static str) -> Self {
+        Self { name, kind, role: Role::Active, documentation }
     }
 
     /// A field that may be absent or null.
@@ -95,6 +102,12 @@ pub struct Declaration {
     pub fields: &'static [Field],
     /// The filters that the method takes.
     pub filters: &'static [Filter],
+    /// The query parameter that asks for what changed from a day on: `updateAsOf`. `None` where the method
+    /// has none, and always sends the whole list.
+    pub since: Option<&'static str>,
+    /// The query parameter that asks for deactivated records too: `includeInactive`. `None` where the method
+    /// has none.
+    pub inactive: Option<&'static str>,
 }
 
 /// One list of the API, declared once. See `streams/`.
@@ -109,7 +122,7 @@ pub struct Declaration {
 ///         Field::nullable("id", Type::Integer, ""),
 ///         Field::cursor("updatedOn", Type::Timestamp, ""),
 ///     ],
-///     filters: &[],
+///     filters: &[], since: None, inactive: None,
 /// });
 /// ```
 ///
@@ -123,11 +136,11 @@ pub struct Declaration {
 ///         Field::key("id", Type::Integer, ""),
 ///         Field::cursor("updatedOn", Type::Text, ""),
 ///     ],
-///     filters: &[],
+///     filters: &[], since: None, inactive: None,
 /// });
 /// ```
 ///
-/// or a name that stands twice:
+/// or a name that occurs twice:
 ///
 /// ```compile_fail,E0080
 /// use kometsales::model::stream::{Declaration, Field, Stream, Type};
@@ -138,11 +151,22 @@ pub struct Declaration {
 ///         Field::nullable("id", Type::Text, ""),
 ///         Field::cursor("updatedOn", Type::Timestamp, ""),
 ///     ],
-///     filters: &[],
+///     filters: &[], since: None, inactive: None,
 /// });
 /// ```
 ///
-/// The same with its faults mended compiles:
+/// or a method that is asked for what changed, in a stream that does not say what did:
+///
+/// ```compile_fail,E0080
+/// use kometsales::model::stream::{Declaration, Field, Stream, Type};
+/// static ORDERS: Stream = Stream::new(Declaration {
+///     name: "orders", method: "order.list", list: "orders", record: "order", documentation: "",
+///     fields: &[Field::key("id", Type::Integer, "")],
+///     filters: &[], since: Some("updateAsOf"), inactive: None,
+/// });
+/// ```
+///
+/// The same with its faults repaired compiles:
 ///
 /// ```
 /// use kometsales::model::stream::{Declaration, Field, Stream, Type};
@@ -153,15 +177,28 @@ pub struct Declaration {
 ///         Field::nullable("number", Type::Text, ""),
 ///         Field::cursor("updatedOn", Type::Timestamp, ""),
 ///     ],
-///     filters: &[],
+///     filters: &[], since: Some("updateAsOf"), inactive: None,
 /// });
-/// assert_eq!(ORDERS.cursor().name, "updatedOn");
+/// assert_eq!(ORDERS.cursor().map(|cursor| cursor.name), Some("updatedOn"));
+/// ```
+///
+/// So does a stream without a cursor, which is read whole every time:
+///
+/// ```
+/// use kometsales::model::stream::{Declaration, Field, Stream, Type};
+/// static COLORS: Stream = Stream::new(Declaration {
+///     name: "colors", method: "color.list", list: "colors", record: "color", documentation: "",
+///     fields: &[Field::key("id", Type::Integer, "")],
+///     filters: &[], since: None, inactive: None,
+/// });
+/// assert!(COLORS.cursor().is_none());
 /// ```
 #[derive(Debug)]
 pub struct Stream {
     declaration: Declaration,
     key: usize,
-    cursor: usize,
+    cursor: Option<usize>,
+    active: Option<usize>,
 }
 
 impl std::ops::Deref for Stream {
@@ -173,15 +210,16 @@ impl std::ops::Deref for Stream {
 }
 
 impl Stream {
-    /// A stream, checked: one whole-number key, one timestamp cursor, no name twice, none that begins
-    /// with `_`, and at most 62 fields. Use it in a `static`, where a failed check is a compile error.
+    /// A stream, checked: one whole-number key, at most one cursor, a timestamp, and at most one field that
+    /// says whether a record is in use, a boolean; no name twice, none that begins with `_`, and at most 62
+    /// fields. Use it in a `static`, where a failed check is a compile error.
     #[expect(clippy::panic, reason = "evaluated by the compiler, where it is a compile error")]
     pub const fn new(declaration: Declaration) -> Self {
         let fields = declaration.fields;
-        if fields.len() > MOST_FIELDS {
+        if fields.len() > MAX_FIELDS {
             panic!("a stream has at most 62 fields");
         }
-        let (mut key, mut cursor) = (None, None);
+        let (mut key, mut cursor, mut active) = (None, None, None);
         let mut index = 0;
         while index < fields.len() {
             let field = &fields[index];
@@ -191,7 +229,7 @@ impl Stream {
             let mut other = 0;
             while other < index {
                 if same(fields[other].name, field.name) {
-                    panic!("a field name stands once");
+                    panic!("a field name occurs once");
                 }
                 other += 1;
             }
@@ -200,17 +238,24 @@ impl Stream {
                     panic!("a stream has one key, and it is a whole number")
                 }
                 Role::Cursor if !matches!(field.kind, Type::Timestamp) || cursor.is_some() => {
-                    panic!("a stream has one cursor, and it is a timestamp")
+                    panic!("a stream has at most one cursor, and it is a timestamp")
+                }
+                Role::Active if !matches!(field.kind, Type::Boolean) || active.is_some() => {
+                    panic!("at most one field says whether a record is in use, and it is a boolean")
                 }
                 Role::Key => key = Some(index),
                 Role::Cursor => cursor = Some(index),
+                Role::Active => active = Some(index),
                 Role::Plain => {}
             }
             index += 1;
         }
-        match (key, cursor) {
-            (Some(key), Some(cursor)) => Self { declaration, key, cursor },
-            _ => panic!("a stream has a key and a cursor"),
+        if declaration.since.is_some() && cursor.is_none() {
+            panic!("what changed is asked for by a cursor");
+        }
+        match key {
+            Some(key) => Self { declaration, key, cursor, active },
+            None => panic!("a stream has a key"),
         }
     }
 
@@ -224,14 +269,25 @@ impl Stream {
         self.key
     }
 
-    /// The field that says when a record was last changed.
-    pub const fn cursor(&self) -> &'static Field {
-        &self.declaration.fields[self.cursor]
+    /// The field that says when a record was last changed; `None` for a stream that is read whole every time.
+    pub const fn cursor(&self) -> Option<&'static Field> {
+        match self.cursor {
+            Some(index) => Some(&self.declaration.fields[index]),
+            None => None,
+        }
     }
 
     /// The position of the cursor among the fields.
-    pub const fn cursor_index(&self) -> usize {
+    pub const fn cursor_index(&self) -> Option<usize> {
         self.cursor
+    }
+
+    /// The field that says whether a record is in use.
+    pub const fn active(&self) -> Option<&'static Field> {
+        match self.active {
+            Some(index) => Some(&self.declaration.fields[index]),
+            None => None,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::{
     Timelike, Utc,
 };
 use chrono_tz::Tz;
+use serde::{Serialize, Serializer};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
@@ -78,6 +79,12 @@ impl Timestamp {
 impl From<DateTime<Utc>> for Timestamp {
     fn from(instant: DateTime<Utc>) -> Self {
         Self(instant.timestamp_micros().clamp(Self::FIRST, Self::LAST))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

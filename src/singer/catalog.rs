@@ -18,15 +18,16 @@ pub fn discovered(streams: &[&'static Stream]) -> Value {
 }
 
 fn entry(stream: &Stream) -> Value {
-    let root = json!({
-        "breadcrumb": [],
-        "metadata": {
-            "inclusion": "available",
-            "selected-by-default": true,
-            "table-key-properties": [stream.key().name],
-            "valid-replication-keys": [stream.cursor().name],
-        },
+    let mut own = json!({
+        "inclusion": "available",
+        "selected-by-default": true,
+        "table-key-properties": [stream.key().name],
     });
+    match stream.cursor() {
+        Some(cursor) => own["valid-replication-keys"] = json!([cursor.name]),
+        None => own["forced-replication-method"] = json!(method(Mode::FullRefresh)),
+    }
+    let root = json!({"breadcrumb": [], "metadata": own});
     let field = |name: &str, inclusion: &str| {
         json!({
             "breadcrumb": ["properties", name],
@@ -35,20 +36,31 @@ fn entry(stream: &Stream) -> Value {
     };
     let inclusion = |field: &Field| match field.role {
         Role::Key | Role::Cursor => "automatic",
-        Role::Plain => "available",
+        Role::Active | Role::Plain => "available",
     };
     let fields = stream.fields.iter().map(|declared| field(declared.name, inclusion(declared)));
     let metadata: Vec<Value> =
         [root].into_iter().chain(fields).chain([field(EXTRA, "available")]).collect();
-    json!({
+    let mut entry = json!({
         "tap_stream_id": stream.name,
         "stream": stream.name,
         "schema": json_schema(stream),
         "key_properties": [stream.key().name],
-        "replication_key": stream.cursor().name,
-        "replication_method": "INCREMENTAL",
-        "metadata": metadata,
-    })
+    });
+    if let Some(cursor) = stream.cursor() {
+        entry["replication_key"] = json!(cursor.name);
+    }
+    entry["replication_method"] = json!(method(Mode::usual(stream)));
+    entry["metadata"] = json!(metadata);
+    entry
+}
+
+/// What the protocol calls a mode.
+const fn method(mode: Mode) -> &'static str {
+    match mode {
+        Mode::FullRefresh => "FULL_TABLE",
+        Mode::Incremental => "INCREMENTAL",
+    }
 }
 
 /// A catalog that the host supplied. Members that are not known here are passed over: hosts add some.
@@ -86,12 +98,12 @@ pub struct Wanted {
     pub schema: Value,
 }
 
-/// Every stream, whole and incrementally: what is read where there is no catalog.
+/// Every stream with every field, incrementally where it can be: what is read without a catalog.
 pub fn everything(streams: &[&'static Stream]) -> Vec<Wanted> {
     let wanted = |stream: &&'static Stream| Wanted {
         stream,
         selection: Selection::all(stream),
-        mode: Mode::Incremental,
+        mode: Mode::usual(stream),
         schema: json_schema(stream),
     };
     streams.iter().map(wanted).collect()
@@ -176,12 +188,14 @@ impl Entry {
                 .is_some_and(|known| !known.is_empty())
         };
         let mut schema = self.schema.as_ref().filter(has_properties).unwrap_or(&ours).clone();
-        let automatic = [stream.key().name, stream.cursor().name];
+        let cursor = stream.cursor().map(|cursor| cursor.name);
+        let automatic: Vec<&str> = [stream.key().name].into_iter().chain(cursor).collect();
         if let Some(Value::Object(properties)) = schema.get_mut("properties") {
             properties.retain(|name, _| {
                 automatic.contains(&name.as_str()) || self.is_selected(&["properties", name])
             });
-            for name in automatic {
+            for name in &automatic {
+                let name = *name;
                 properties.entry(name).or_insert_with(|| ours["properties"][name].clone());
             }
         }
@@ -222,18 +236,20 @@ impl Entry {
     /// The replication method: in the metadata, where a person sets it, or on the stream.
     fn mode(&self, stream: &Stream) -> Result<Mode> {
         let root = self.metadata.iter().flatten().find(|entry| entry.breadcrumb.is_empty());
-        let method = ["replication-method", "forced-replication-method"]
+        let wanted = ["replication-method", "forced-replication-method"]
             .iter()
             .find_map(|name| root?.metadata.get(*name)?.as_str())
             .or(self.replication_method.as_deref());
-        match method {
-            Some("FULL_TABLE") => Ok(Mode::FullRefresh),
-            Some("INCREMENTAL") | None => Ok(Mode::Incremental),
-            Some(other) => Err(Error::config(format!(
-                "Stream `{}` has the unknown replication method `{other}` in the catalog. Available: INCREMENTAL, FULL_TABLE.",
-                stream.name
-            ))),
-        }
+        let Some(wanted) = wanted else { return Ok(Mode::usual(stream)) };
+        let modes = Mode::of(stream);
+        modes.iter().copied().find(|mode| method(*mode) == wanted).ok_or_else(|| {
+            let available: Vec<&str> = modes.iter().map(|mode| method(*mode)).collect();
+            Error::config(format!(
+                "Stream `{}` has no replication method `{wanted}`, which the catalog asks for. Available: {}.",
+                stream.name,
+                available.join(", ")
+            ))
+        })
     }
 }
 

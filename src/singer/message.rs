@@ -19,8 +19,9 @@ pub enum Message<'a> {
         schema: &'a Value,
         /// The fields that identify a record.
         key_properties: [&'a str; 1],
-        /// The fields that an incremental read goes by.
-        bookmark_properties: [&'a str; 1],
+        /// The field that an incremental read goes by; without one every read is whole.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        bookmark_properties: Option<[&'a str; 1]>,
     },
     /// The records that follow replace those of other versions. Not in the specification; targets of
     /// Meltano's SDK know it.

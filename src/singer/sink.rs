@@ -43,7 +43,7 @@ impl<W: Write> Tap<W> {
             stream: wanted.stream.name,
             schema: &wanted.schema,
             key_properties: [wanted.stream.key().name],
-            bookmark_properties: [wanted.stream.cursor().name],
+            bookmark_properties: wanted.stream.cursor().map(|cursor| [cursor.name]),
         })
     }
 

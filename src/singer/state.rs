@@ -86,7 +86,8 @@ impl Bookmarks {
         let Some(bookmark) = bookmark.filter(|bookmark| !bookmark.is_null()) else {
             return Ok(None);
         };
-        let cursor = stream.cursor().name;
+        // A stream without a cursor is always read whole.
+        let Some(cursor) = stream.cursor().map(|cursor| cursor.name) else { return Ok(None) };
         let key = bookmark.get("replication_key").and_then(Value::as_str);
         if key.is_some_and(|key| key != cursor) {
             return Err(Error::config(format!(
@@ -123,11 +124,11 @@ impl Bookmarks {
     pub fn set(&mut self, stream: &Stream, state: &State) {
         let mut json = state.to_json(stream);
         let mut bookmark = Map::new();
-        if let Some(cursor) =
-            json.as_object_mut().and_then(|json| json.shift_remove(stream.cursor().name))
-        {
-            bookmark.insert("replication_key".into(), json!(stream.cursor().name));
-            bookmark.insert("replication_key_value".into(), cursor);
+        let named = stream.cursor().map(|cursor| cursor.name);
+        let value = |name: &str| json.as_object_mut()?.shift_remove(name);
+        if let (Some(name), Some(value)) = (named, named.and_then(value)) {
+            bookmark.insert("replication_key".into(), json!(name));
+            bookmark.insert("replication_key_value".into(), value);
         }
         if let Value::Object(rest) = json {
             bookmark.extend(rest);

@@ -200,7 +200,10 @@ impl<'a> Decoder<'a> {
     #[inline]
     fn record(&mut self, key: i64, members: &Members<'_>, position: u64) -> Result<()> {
         let Plan { stream, selection, bound, .. } = self.plan;
-        let updated = convert::timestamp(members.get(stream.cursor_index()), self.zone);
+        let updated = match stream.cursor_index() {
+            Some(cursor) => convert::timestamp(members.get(cursor), self.zone),
+            None => Converted::Null,
+        };
         if let Converted::Valid(updated) = updated {
             self.decoded.tally.note_cursor(updated, self.now);
             if bound.is_some_and(|bound| updated < bound) {
@@ -213,7 +216,7 @@ impl<'a> Decoder<'a> {
             let valid = if field == stream.key_index() {
                 self.columns.push_integer(column, key);
                 true
-            } else if field == stream.cursor_index() {
+            } else if Some(field) == stream.cursor_index() {
                 self.columns.push_timestamp(column, updated.valid());
                 updated != Converted::Invalid
             } else {

@@ -109,7 +109,7 @@ impl<'a> Source<'a> {
         Self { config, client: Client::new(config, proxies), scratch, log }
     }
 
-    /// Asks the API whether it would serve the stream, with a filter that can match nothing.
+    /// Asks the API whether it would serve the stream, where it can be with a filter that matches nothing.
     ///
     /// # Errors
     /// `Auth` if the token is refused, `Config` if the address is wrong, `Transient` if there was no
@@ -120,8 +120,10 @@ impl<'a> Source<'a> {
             crate::plan::Request { stream, selection, mode: Mode::FullRefresh, state: None };
         let now = Timestamp::from(Utc::now());
         let mut plan = Plan::new(self.config, request, now);
-        plan.query.retain(|(parameter, _)| *parameter != "updateAsOf");
-        plan.query.push(("updateAsOf", probe::NEVER.to_owned()));
+        if let Some(since) = stream.since {
+            plan.query.retain(|(parameter, _)| *parameter != since);
+            plan.query.push((since, probe::NEVER.to_owned()));
+        }
         let window = CHECK_WINDOW.min(self.config.retry_window);
         self.patiently(stream, window, Some(CHECK_WINDOW), |timeout| {
             let (head, body) = self.send(stream, &plan.query, timeout)?;
@@ -248,7 +250,8 @@ impl Attempt<'_> {
         }
         if let Some(bound) = plan.bound.filter(|bound| plan.cursor.is_none() && *bound > now) {
             warnings.push(format!(
-                "`start_date` has not come yet ({bound}), so customers of today are not read. Correct it, or leave it out."
+                "`start_date` has not come yet ({bound}), so {}s of today are not read. Correct it, or leave it out.",
+                plan.stream.record
             ));
         }
         let state =

@@ -92,7 +92,6 @@ impl Tally {
     pub(crate) fn warnings(&self, plan: &Plan) -> Vec<String> {
         let stream = plan.stream;
         let (name, list) = (stream.name, stream.list);
-        let cursor = stream.cursor().name;
         let mut warnings = Vec::new();
         for (field, &(count, first)) in stream.fields.iter().zip(&self.invalid) {
             if count > 0 {
@@ -115,15 +114,17 @@ impl Tally {
         }
         if self.not_asked_for > 0 {
             warnings.push(format!(
-                "Stream `{name}`: the API was asked for what changed since {} and also sent {} older records, which were left out here. Does it ignore `updateAsOf`?",
+                "Stream `{name}`: the API was asked for what changed since {} and also sent {} older records, which were left out here. Does it ignore `{}`?",
                 plan.asked.map(|date| date.to_string()).unwrap_or_default(),
-                self.not_asked_for
+                self.not_asked_for,
+                stream.since.unwrap_or_default()
             ));
         }
-        if self.in_future > 0 {
+        if let (Some(cursor), true) = (stream.cursor(), self.in_future > 0) {
             warnings.push(format!(
-                "Stream `{name}`: {} records have a `{cursor}` later than the reply. They are read, and do not move the cursor. Is `timezone` right?",
-                self.in_future
+                "Stream `{name}`: {} records have a `{}` later than the reply. They are read, and do not move the cursor. Is `timezone` right?",
+                self.in_future,
+                cursor.name
             ));
         }
         if self.duplicates > 0 {

@@ -18,7 +18,7 @@ pub static CUSTOMERS: Stream = Stream::new(Declaration {
             Type::Text,
             "The customer's short code. Leading zeros matter; Komet does not promise that it is unique.",
         ),
-        Field::nullable("active", Type::Boolean, "False once the customer has been deactivated."),
+        Field::active("active", Type::Boolean, "False once the customer has been deactivated."),
         Field::nullable("salesPerson", Type::Text, "The name of the customer's salesperson."),
         Field::nullable(
             "salesPersonId",
@@ -43,4 +43,6 @@ pub static CUSTOMERS: Stream = Stream::new(Declaration {
         Filter { setting: "sales_person_id", parameter: "salesPersonId" },
         Filter { setting: "location_id", parameter: "locationId" },
     ],
+    since: Some("updateAsOf"),
+    inactive: Some("includeInactive"),
 });

@@ -7,6 +7,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::Schema;
+use serde::Serialize;
 use serde_json::Value;
 
 use super::locate::locate;
@@ -16,29 +17,32 @@ use crate::error::{Error, Result};
 use crate::export::destination::TablePlace;
 use crate::export::mode::TableMode;
 use crate::export::parquet::Reader;
+use crate::export::report::Kind;
 use crate::model::arrow::{EXTRACTED_AT, table_schema};
-use crate::model::{Stream, Timestamp};
+use crate::model::{Field, Stream, Timestamp};
 use crate::store::Store;
 
-/// Runs that are shown.
-const RUNS: usize = 5;
+/// Runs that are listed.
+const MAX_RUNS: usize = 5;
 
-/// The field that says whether a record is in use, where a stream has one.
-const ACTIVE: &str = "active";
+/// Commits that are looked through for them: other programs' commits may be in between.
+const MAX_COMMITS: usize = 10 * MAX_RUNS;
 
-/// What is in a table or a file.
-#[derive(Debug)]
+/// What is in a table or a file. Its form in JSON is the answer of `show --json`.
+#[derive(Debug, Serialize)]
 pub struct Contents {
     /// Where it is, as people write it.
-    pub place: String,
+    pub to: String,
+    /// What it is.
+    pub kind: Kind,
     /// How it is written; `None` for a file.
     pub mode: Option<TableMode>,
     /// Rows, every version of each counted.
     pub rows: u64,
     /// Different keys.
     pub keys: u64,
-    /// Keys whose newest row is active.
-    pub active: u64,
+    /// Keys whose newest row is active; `None` where the stream does not say.
+    pub active: Option<u64>,
     /// The version; `None` for a file.
     pub version: Option<u64>,
     /// Where the next read goes on.
@@ -49,12 +53,13 @@ pub struct Contents {
     pub files: usize,
     /// The last runs that committed, newest first.
     pub runs: Vec<Run>,
-    /// Keys by the month in which their newest row was last changed: `2024-03`.
+    /// Keys by the month in which their newest row was last changed: `2024-03`. Empty where the stream does
+    /// not say.
     pub months: BTreeMap<String, u64>,
 }
 
 /// A run that committed.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct Run {
     /// The version it made.
     pub version: u64,
@@ -93,20 +98,20 @@ pub fn of_file(store: &Store, stream: &'static Stream) -> Result<Contents> {
     let Some(there) = store.head(store.path())? else {
         return Err(Error::config(format!("There is no file at {place}. Check the path.")));
     };
-    let mut newest = Newest::default();
+    let mut newest = Newest::of(stream);
     let reader = Reader::open(store, store.path(), there.size)?;
-    newest.file(&reader, stream, |_| true)?;
-    Ok(newest.contents(place, there.size, 1))
+    newest.file(&reader, |_| true)?;
+    Ok(newest.contents(place, Kind::File, there.size, 1))
 }
 
 fn of_version(log: &Log, version: &Version) -> Result<Contents> {
-    let mut newest = Newest::default();
+    let mut newest = Newest::of(log.stream);
     for file in &version.files {
         let reader = Reader::open(&log.store, &file.path, file.bytes)?;
-        newest.file(&reader, log.stream, |row| file.is_there(row))?;
+        newest.file(&reader, |row| file.is_there(row))?;
     }
     let bytes = version.files.iter().map(|file| file.bytes).sum();
-    let mut contents = newest.contents(log.place(), bytes, version.files.len());
+    let mut contents = newest.contents(log.place(), Kind::Table, bytes, version.files.len());
     contents.version = Some(version.number());
     if let Some(note) = &version.note {
         contents.mode = Some(note.mode);
@@ -128,8 +133,7 @@ fn runs(log: &Log) -> Result<Vec<Run>> {
         .collect();
     commits.sort();
     let mut runs = Vec::new();
-    // Others' commits stand between, but not without end.
-    for (version, path) in commits.into_iter().rev().take(10 * RUNS) {
+    for (version, path) in commits.into_iter().rev().take(MAX_COMMITS) {
         let text = log.store.read(&path)?;
         let actions = text.split(|byte| *byte == b'\n');
         let actions: Vec<Value> =
@@ -144,7 +148,7 @@ fn runs(log: &Log) -> Result<Vec<Run>> {
             action["commitInfo"]["operationMetrics"]["rows"].as_str()?.parse().ok()
         });
         runs.push(Run { version, run: note.run, mode: note.mode, rows, at: note.extracted_at });
-        if runs.len() == RUNS {
+        if runs.len() == MAX_RUNS {
             break;
         }
     }
@@ -152,23 +156,32 @@ fn runs(log: &Log) -> Result<Vec<Run>> {
 }
 
 /// The newest row of each key.
-#[derive(Default)]
 struct Newest {
+    stream: &'static Stream,
     rows: u64,
-    /// When it was extracted, when it was last changed, and whether it is active.
-    keys: HashMap<i64, (i64, Option<i64>, bool)>,
+    keys: HashMap<i64, Row>,
+}
+
+/// What counts of a row.
+#[derive(Clone, Copy)]
+struct Row {
+    /// When it was extracted, in microseconds.
+    extracted: i64,
+    /// When the record was last changed, in microseconds.
+    changed: Option<i64>,
+    is_active: bool,
 }
 
 impl Newest {
-    fn file(
-        &mut self,
-        reader: &Reader,
-        stream: &Stream,
-        is_there: impl Fn(usize) -> bool,
-    ) -> Result<()> {
-        let whole = table_schema(stream);
-        let wanted = [stream.key().name, stream.cursor().name, EXTRACTED_AT, ACTIVE];
-        let fields = wanted.iter().filter_map(|name| whole.field_with_name(name).ok().cloned());
+    fn of(stream: &'static Stream) -> Self {
+        Self { stream, rows: 0, keys: HashMap::new() }
+    }
+
+    fn file(&mut self, reader: &Reader, is_there: impl Fn(usize) -> bool) -> Result<()> {
+        let whole = table_schema(self.stream);
+        let fields = [Some(self.stream.key()), self.stream.cursor(), self.stream.active()];
+        let names = fields.into_iter().flatten().map(|field| field.name).chain([EXTRACTED_AT]);
+        let fields = names.filter_map(|name| whole.field_with_name(name).ok().cloned());
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut first = 0;
         for group in 0..reader.metadata().num_row_groups() {
@@ -182,37 +195,47 @@ impl Newest {
     }
 
     fn take(&mut self, batch: &RecordBatch, is_there: impl Fn(usize) -> bool) {
-        let keys = batch.column(0).as_primitive::<Int64Type>();
-        let changed = batch.column(1).as_primitive::<TimestampMicrosecondType>();
-        let extracted = batch.column(2).as_primitive::<TimestampMicrosecondType>();
-        let active = batch.columns().get(3).map(|column| column.as_boolean());
+        let column = |field: Option<&Field>| batch.column_by_name(field?.name);
+        let Some(keys) = column(Some(self.stream.key())) else { return };
+        let keys = keys.as_primitive::<Int64Type>();
+        let Some(extracted) = batch.column_by_name(EXTRACTED_AT) else { return };
+        let extracted = extracted.as_primitive::<TimestampMicrosecondType>();
+        let changed = column(self.stream.cursor());
+        let changed = changed.map(|times| times.as_primitive::<TimestampMicrosecondType>());
+        let active = column(self.stream.active()).map(|column| column.as_boolean());
         for row in (0..batch.num_rows()).filter(|row| is_there(*row)) {
             self.rows += 1;
-            let time = extracted.value(row);
-            let is_active = active.is_some_and(|active| active.is_valid(row) && active.value(row));
-            let changed = changed.is_valid(row).then(|| changed.value(row));
-            let newest = self.keys.entry(keys.value(row)).or_insert((time, changed, is_active));
-            if time >= newest.0 {
-                *newest = (time, changed, is_active);
+            let changed = changed.filter(|times| times.is_valid(row));
+            let here = Row {
+                extracted: extracted.value(row),
+                changed: changed.map(|times| times.value(row)),
+                is_active: active.is_some_and(|active| active.is_valid(row) && active.value(row)),
+            };
+            let newest = self.keys.entry(keys.value(row)).or_insert(here);
+            if here.extracted >= newest.extracted {
+                *newest = here;
             }
         }
     }
 
-    fn contents(self, place: String, bytes: u64, files: usize) -> Contents {
+    fn contents(self, to: String, kind: Kind, bytes: u64, files: usize) -> Contents {
         let mut months = BTreeMap::new();
-        for (_, changed, _) in self.keys.values() {
-            let month = changed.and_then(Timestamp::from_micros).map(|changed| {
+        let dated = self.keys.values().filter(|_| self.stream.cursor().is_some());
+        for row in dated {
+            let month = row.changed.and_then(Timestamp::from_micros).map(|changed| {
                 let civil = changed.civil();
                 format!("{:04}-{:02}", civil.year, civil.month)
             });
             *months.entry(month.unwrap_or_else(|| "unknown".to_owned())).or_default() += 1;
         }
+        let active = self.keys.values().filter(|row| row.is_active).count() as u64;
         Contents {
-            place,
+            to,
+            kind,
             mode: None,
             rows: self.rows,
             keys: self.keys.len() as u64,
-            active: self.keys.values().filter(|(_, _, is_active)| *is_active).count() as u64,
+            active: self.stream.active().map(|_| active),
             version: None,
             cursor: None,
             bytes,

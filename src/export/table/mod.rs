@@ -25,8 +25,8 @@ use self::run::Run;
 use super::destination::TablePlace;
 use super::mode::TableMode;
 use super::parquet::Reader;
-use super::refuse_shrinking;
 use super::report::{Report, run_name};
+use super::{Exported, refuse_shrinking};
 use crate::error::{Error, Result};
 use crate::log::Log as Messages;
 use crate::model::{Stream, Timestamp};
@@ -88,27 +88,6 @@ impl<'a> Table<'a> {
         Ok(Self { log, version, options, run, messages, report: None })
     }
 
-    /// Tests the place, unless that was done because there is no table yet.
-    ///
-    /// # Errors
-    /// As [`open`](Self::open).
-    pub fn probe(&self) -> Result<()> {
-        match self.version {
-            Some(_) => self.log.store.probe(&self.log.folder, true),
-            None => Ok(()),
-        }
-    }
-
-    /// Where the last export left off; `None` if there was none.
-    pub fn state(&self) -> Option<State> {
-        self.version.as_ref()?.note.as_ref().map(|note| note.state.clone())
-    }
-
-    /// Where the table is, as people write it.
-    pub fn place(&self) -> String {
-        self.log.place()
-    }
-
     /// Rows that its readers see now.
     fn rows(&self) -> Result<u64> {
         let Some(version) = &self.version else { return Ok(0) };
@@ -144,9 +123,26 @@ impl<'a> Table<'a> {
             }
         }
     }
+}
 
-    /// What the export did, once it is done.
-    pub fn report(&self) -> Option<&Report> {
+impl Exported for Table<'_> {
+    fn place(&self) -> String {
+        self.log.place()
+    }
+
+    /// A place without a table was tested when it was opened.
+    fn probe(&self) -> Result<()> {
+        match self.version {
+            Some(_) => self.log.store.probe(&self.log.folder, true),
+            None => Ok(()),
+        }
+    }
+
+    fn state(&self) -> Option<State> {
+        self.version.as_ref()?.note.as_ref().map(|note| note.state.clone())
+    }
+
+    fn report(&self) -> Option<&Report> {
         self.report.as_ref()
     }
 }

@@ -50,7 +50,7 @@ impl Note {
         json!({
             "version": VERSION,
             "run": self.run,
-            "mode": self.mode.name(),
+            "mode": self.mode,
             "extracted_at": self.extracted_at.to_string(),
             "overwritten_at": self.overwritten_at.map(|time| time.to_string()),
             "state": self.state.to_json(stream),

@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
 use crate::export::parquet::{Files, Layout, Reader, Uploaded, Written};
 use crate::export::rejects;
-use crate::export::report::Report;
+use crate::export::report::{Kind, Report};
 use crate::export::rows::table_rows;
 use crate::model::arrow::table_schema;
 use crate::plan::Plan;
@@ -308,7 +308,7 @@ impl<'r, 'a> Run<'r, 'a> {
     /// Loads what another writer committed, if the rows may still be applied to it.
     fn reload(&mut self) -> Result<()> {
         self.conflicts += 1;
-        let place = self.table.place();
+        let place = self.table.log.place();
         let conflict = |why: &str| {
             Error::transient(format!(
                 "Another export committed to the table at {place} first, and {why}. Nothing of this export was kept: run again."
@@ -355,6 +355,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let is_whole = !self.read.is_bounded && !is_overwrite;
         let rejects = self.rejects.as_ref().and_then(|rejects| rejects.files.first());
         Ok(Report {
+            mode: Some(self.table.options.mode),
             rows: *rows,
             unchanged: *unchanged,
             rejects_to: rejects.map(|file| self.table.log.store.shown(&file.path)),
@@ -363,7 +364,7 @@ impl<'r, 'a> Run<'r, 'a> {
             files: uploaded.files.len(),
             cursor: note.state.cursor,
             table_rows: Some(table_rows),
-            ..Report::of(&note.run, &self.receipt)
+            ..Report::of(self.table.log.place(), Kind::Table, &note.run, &self.receipt)
         })
     }
 }

@@ -46,6 +46,6 @@ pub(super) fn refuse(table: &Table<'_>, plan: &Plan, reply: &mut dyn Reply) -> R
     });
     Err(Error::data(format!(
         "{common} of {smaller} {record}s are those of the table at {}: is this another company's token?{other} Nothing is written; if it is intended, add --allow-shrink.",
-        table.place()
+        table.log.place()
     )))
 }

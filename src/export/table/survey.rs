@@ -64,8 +64,8 @@ impl Survey {
     /// Takes the next rows.
     pub(super) fn take(&mut self, batch: &RecordBatch) {
         let keys = batch.column(self.stream.key_index()).as_primitive::<Int64Type>();
-        let times = batch.column(self.stream.cursor_index());
-        let times = times.as_primitive::<TimestampMicrosecondType>();
+        let times = self.stream.cursor_index().map(|cursor| batch.column(cursor));
+        let times = times.map(|times| times.as_primitive::<TimestampMicrosecondType>());
         let mut hashes = std::mem::take(&mut self.hashes);
         self.hasher.rows(&batch.columns()[..values(self.stream)], &mut hashes);
         for (row, (&key, &hash)) in keys.values().iter().zip(&hashes).enumerate() {
@@ -74,14 +74,15 @@ impl Survey {
             if self.only.as_ref().is_some_and(|only| !only.contains(&key)) {
                 continue;
             }
-            let time = if times.is_valid(row) { times.value(row) } else { NEVER };
+            let time =
+                times.filter(|times| times.is_valid(row)).map_or(NEVER, |times| times.value(row));
             self.rows.push(Winner { key, hash, time, position, is_wanted: true });
         }
         self.hashes = hashes;
     }
 
     /// The winners by their key: of each the row with the greatest cursor, the later of two that are the
-    /// same. Any cursor beats none.
+    /// same. Any cursor beats none. In a stream without a cursor the later row wins.
     pub(super) fn winners(self) -> Winners {
         let Self { mut rows, position, only, hasher, .. } = self;
         rows.sort_unstable_by_key(|row| (row.key, row.time, row.position));
@@ -190,7 +191,7 @@ mod tests {
         let columns = schema.fields().iter().enumerate().map(|(index, field)| -> ArrayRef {
             if index == CUSTOMERS.key_index() {
                 Arc::new(rows.iter().map(|row| Some(row.0)).collect::<Int64Array>())
-            } else if index == CUSTOMERS.cursor_index() {
+            } else if Some(index) == CUSTOMERS.cursor_index() {
                 let times: TimestampMicrosecondArray = rows.iter().map(|row| row.1).collect();
                 Arc::new(times.with_timezone("UTC"))
             } else if field.is_nullable() {

@@ -19,7 +19,7 @@ use crate::support::answer::Answer;
 use crate::support::answer::Failure::{Auth, Config, Data, Transient};
 use crate::support::replies::said;
 use crate::support::simulator;
-use crate::support::vendors::VENDORS;
+use crate::support::streams::{COLORS, STREAMS, VENDORS};
 
 /// The product's streams and the one of the tests.
 static BOTH: &[&Stream] = &[&CUSTOMERS, &VENDORS];
@@ -63,7 +63,7 @@ fn read_streams(simulator: &Simulator, wanted: &[Value], state: Option<&Value>) 
         catalog: given(&json!({ "streams": wanted })),
         state: state.map(given),
     };
-    answer(|console| read(console, BOTH, &files, machine()))
+    answer(|console| read(console, STREAMS, &files, machine()))
 }
 
 fn wanted(stream: &Stream, mode: &str, properties: Value) -> Value {
@@ -144,9 +144,18 @@ fn its_schema_allows_what_it_emits(stream: &'static Stream) {
     let answer = answer(|console| Ok(discover(console, &[stream])?));
     let entry = &answer.messages()[0]["catalog"]["streams"][0];
     assert_eq!(entry["name"], stream.name);
-    assert_eq!(entry["supported_sync_modes"], json!(["full_refresh", "incremental"]));
-    assert_eq!(entry["source_defined_cursor"], true);
-    assert_eq!(entry["default_cursor_field"], json!([stream.cursor().name]));
+    match stream.cursor() {
+        Some(cursor) => {
+            assert_eq!(entry["supported_sync_modes"], json!(["full_refresh", "incremental"]));
+            assert_eq!(entry["source_defined_cursor"], true);
+            assert_eq!(entry["default_cursor_field"], json!([cursor.name]));
+        }
+        None => {
+            assert_eq!(entry["supported_sync_modes"], json!(["full_refresh"]));
+            assert!(entry.get("source_defined_cursor").is_none());
+            assert!(entry.get("default_cursor_field").is_none());
+        }
+    }
     assert_eq!(entry["source_defined_primary_key"], json!([[stream.key().name]]));
     assert_eq!(entry["is_resumable"], false);
     let schema = &entry["json_schema"];
@@ -179,9 +188,16 @@ fn it_is_read_whole(stream: &'static Stream) {
     let records = [3, 1, 2].map(|day| emitted(stream, day));
     assert_eq!(answer.records(), records);
     assert!(answer.record_messages().iter().all(|record| record["stream"] == stream.name));
-    assert_eq!(state_of(stream, &answer)[stream.cursor().name], "2024-05-03T12:00:00Z");
+    let state = state_of(stream, &answer);
+    match stream.cursor() {
+        Some(cursor) => assert_eq!(state[cursor.name], "2024-05-03T12:00:00Z"),
+        None => {
+            assert_eq!(state.as_object().unwrap().keys().collect::<Vec<_>>(), ["scope", "version"])
+        }
+    }
     let request = &simulator.requests()[0];
     assert_eq!(request.path, format!("/api/{}", stream.method));
+    assert_eq!(request.parameter("includeInactive").is_some(), stream.inactive.is_some());
     for filter in stream.filters {
         let expected = (filter.setting == "code").then_some("A&1");
         assert_eq!(request.parameter(filter.parameter), expected, "{}", filter.setting);
@@ -190,28 +206,36 @@ fn it_is_read_whole(stream: &'static Stream) {
 
 fn it_goes_on_from_its_state(stream: &'static Stream) {
     let simulator = simulator(0);
+    let Some(cursor) = stream.cursor() else {
+        let answer = read_streams(&simulator, &[incremental(stream)], None).failed(Config);
+        assert!(answer.error().ends_with("no sync mode `incremental`; available: full_refresh."));
+        assert!(simulator.requests().is_empty());
+        return;
+    };
     simulator.reply_next(reply_days(stream, &[1, 7]));
     let first = read_streams(&simulator, &[incremental(stream)], None).succeeded();
     simulator.reply_next(reply_days(stream, &[1, 7, 9]));
     let state = first.state();
     let second = read_streams(&simulator, &[incremental(stream)], Some(&state)).succeeded();
     assert_eq!(second.records(), [7, 9].map(|day| emitted(stream, day)));
-    assert_eq!(state_of(stream, &second)[stream.cursor().name], "2024-05-09T12:00:00Z");
+    assert_eq!(state_of(stream, &second)[cursor.name], "2024-05-09T12:00:00Z");
     assert_eq!(simulator.requests()[1].parameter("updateAsOf"), Some("2024-05-06"));
-    let newer = json!({stream.name: {stream.cursor().name: "2024-05-09T12:00:00Z", "version": 2}});
+    let newer = json!({stream.name: {cursor.name: "2024-05-09T12:00:00Z", "version": 2}});
     read_streams(&simulator, &[incremental(stream)], Some(&newer)).failed(Config);
     assert_eq!(simulator.requests().len(), 2);
 }
 
 fn its_fields_can_be_selected(stream: &'static Stream) {
-    for field in stream.fields.iter().filter(|field| field.role == Role::Plain) {
+    let automatic = [Role::Key, Role::Cursor];
+    for field in stream.fields.iter().filter(|field| !automatic.contains(&field.role)) {
         let simulator = simulator(0);
         simulator.reply_next(reply_days(stream, &[1]));
         let one = wanted(stream, "full_refresh", json!({field.name: {}}));
         let answer = read_streams(&simulator, &[one], None).succeeded();
         let mut expected = emitted(stream, 1);
-        let kept = [stream.key().name, stream.cursor().name, field.name];
-        expected.as_object_mut().unwrap().retain(|name, _| kept.contains(&name.as_str()));
+        let kept = [Some(stream.key()), stream.cursor(), Some(field)]
+            .map(|kept| kept.map(|kept| kept.name));
+        expected.as_object_mut().unwrap().retain(|name, _| kept.contains(&Some(name.as_str())));
         assert_eq!(answer.records(), [expected]);
     }
 }
@@ -299,6 +323,11 @@ fn every_stream_of_the_product_behaves_as_a_stream() {
 #[test]
 fn a_stream_that_only_tests_declare_behaves_as_a_stream() {
     behaves_as_a_stream(&VENDORS);
+}
+
+#[test]
+fn a_stream_without_a_cursor_behaves_as_a_stream() {
+    behaves_as_a_stream(&COLORS);
 }
 
 #[test]

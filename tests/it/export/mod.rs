@@ -7,3 +7,4 @@ mod model;
 mod places;
 mod readers;
 mod stores;
+mod streams;

@@ -11,7 +11,7 @@ use kometsales::export::file::ParquetFile;
 use kometsales::export::mode::TableMode;
 use kometsales::export::report::Report;
 use kometsales::export::table::{Table, TableOptions};
-use kometsales::export::{Destination, TablePlace};
+use kometsales::export::{Destination, Exported, TablePlace};
 use kometsales::interrupt::Interrupt;
 use kometsales::log::{Level, Log};
 use kometsales::model::arrow::Selection;
@@ -226,6 +226,8 @@ static OLD: Stream = Stream::new(Declaration {
         Field::cursor("updatedOn", Type::Timestamp, ""),
     ],
     filters: &[],
+    since: Some("updateAsOf"),
+    inactive: None,
 });
 
 static NEW: Stream = Stream::new(Declaration {
@@ -241,6 +243,8 @@ static NEW: Stream = Stream::new(Declaration {
         Field::cursor("updatedOn", Type::Timestamp, ""),
     ],
     filters: &[],
+    since: Some("updateAsOf"),
+    inactive: None,
 });
 
 #[test]

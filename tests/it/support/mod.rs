@@ -7,7 +7,7 @@ pub(crate) mod replies;
 pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod store;
-pub(crate) mod vendors;
+pub(crate) mod streams;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -44,6 +44,8 @@ pub(crate) struct Connector {
     folder: TempDir,
     config: Value,
     environment: Vec<(String, String)>,
+    /// Whether the program is the one that also has the streams of the tests.
+    has_test_streams: bool,
 }
 
 impl Connector {
@@ -60,7 +62,7 @@ impl Connector {
     pub(crate) fn configured(config: Value) -> Self {
         let folder = TempDir::new().unwrap();
         fs::create_dir(folder.path().join("tmp")).unwrap();
-        Self { folder, config, environment: Vec::new() }
+        Self { folder, config, environment: Vec::new(), has_test_streams: false }
     }
 
     /// The same with another setting.
@@ -72,6 +74,12 @@ impl Connector {
     /// The same in another environment.
     pub(crate) fn with_environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same with the streams of the tests besides the product's own.
+    pub(crate) fn with_test_streams(mut self) -> Self {
+        self.has_test_streams = true;
         self
     }
 
@@ -117,16 +125,21 @@ impl Connector {
     /// Runs the program to its end, with its configuration as `config.json`.
     pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
         self.write("config.json", self.config.to_string());
-        finish(self.command(arguments), b"")
+        let answer = finish(self.command(arguments), b"");
+        if self.has_test_streams { streams::without_harness(answer) } else { answer }
     }
 
     /// The program, ready to be started in the connector's folder and environment and no other.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kometsales"));
+        let mut command = if self.has_test_streams {
+            streams::program(arguments)
+        } else {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_kometsales"));
+            command.args(arguments).env_clear();
+            command
+        };
         command
-            .args(arguments)
             .current_dir(self.folder())
-            .env_clear()
             .env("TMPDIR", self.scratch())
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
