@@ -1,6 +1,8 @@
 //! What a machine says of its network: name servers and proxies. What cannot be meant is refused before anything is sent,
 //! since libraries go on without it, and in another way.
 
+use std::path::Path;
+
 use hickory_resolver::system_conf::read_system_conf;
 use http::Uri;
 
@@ -55,6 +57,30 @@ impl Proxies {
             ))),
         }
     }
+}
+
+/// Checks the file of CA certificates that the environment names (`SSL_CERT_FILE`). The TLS library goes on without one
+/// that it cannot read, and then trusts nobody.
+///
+/// # Errors
+/// `Config`: it cannot be read, or holds no certificate in the form of PEM.
+pub fn check_certificates(file: &Path) -> Result<()> {
+    let refuse = |why: &str| {
+        Error::config(format!(
+            "SSL_CERT_FILE names {}, which {why}. Name a file of certificates that begin with -----BEGIN CERTIFICATE-----.",
+            file.display()
+        ))
+    };
+    let content =
+        std::fs::read(file).map_err(|error| refuse(&format!("cannot be read: {error}")))?;
+    if content.starts_with(b"\xEF\xBB\xBF") {
+        return Err(refuse("begins with a byte order mark"));
+    }
+    let marker = b"-----BEGIN CERTIFICATE-----";
+    if !content.windows(marker.len()).any(|part| part == marker) {
+        return Err(refuse("holds no certificate in the form of PEM"));
+    }
+    Ok(())
 }
 
 /// Whether the HTTP library takes it for a proxy; what it does not take it passes by in silence.
@@ -138,6 +164,26 @@ mod tests {
         }
         let none = with("HTTPS_PROXY", "  ");
         assert!(none.check().is_ok() && none.variable().is_none());
+    }
+
+    #[test]
+    fn a_file_of_certificates_that_the_tls_library_would_pass_by_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+        for (name, content, fault) in [
+            ("missing", None, Some("cannot be read")),
+            ("der", Some(b"\x30\x82".to_vec()), Some("no certificate")),
+            ("mark", Some(format!("\u{feff}{pem}").into_bytes()), Some("byte order mark")),
+            ("pem", Some(pem.as_bytes().to_vec()), None),
+        ] {
+            let file = folder.path().join(name);
+            content.iter().for_each(|content| std::fs::write(&file, content).unwrap());
+            let checked = check_certificates(&file).map_err(|error| error.to_string());
+            assert_eq!(checked.is_err(), fault.is_some(), "{checked:?}");
+            if let (Err(message), Some(fault)) = (checked, fault) {
+                assert!(message.contains(fault) && message.contains(name), "{message}");
+            }
+        }
     }
 
     #[test]

@@ -34,7 +34,12 @@ impl Environment {
 
     /// What the machine offers to whoever asks the API.
     pub(super) fn machine() -> Machine {
-        Machine { scratch: Self::scratch(), proxies: Self::proxies() }
+        let certificates = std::env::var_os("SSL_CERT_FILE").filter(|file| !file.is_empty());
+        Machine {
+            scratch: Self::scratch(),
+            proxies: Self::proxies(),
+            certificates: certificates.map(PathBuf::from),
+        }
     }
 
     /// The proxies that are named for everybody.

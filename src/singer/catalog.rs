@@ -75,6 +75,7 @@ struct Entry {
     stream: Option<String>,
     schema: Option<Value>,
     replication_method: Option<String>,
+    replication_key: Option<String>,
     metadata: Option<Vec<Metadata>>,
 }
 
@@ -132,7 +133,10 @@ impl Catalog {
         let (mut wanted, mut warnings) = (Vec::new(), Vec::new());
         for stream in streams {
             match self.streams.iter().find(|entry| entry.is_of(stream)) {
-                Some(entry) if entry.is_selected(&[]) => wanted.push(entry.wanted(stream)?),
+                Some(entry) if entry.is_selected(&[]) => {
+                    wanted.push(entry.wanted(stream)?);
+                    warnings.extend(entry.other_key(stream));
+                }
                 Some(_) => warnings.push(format!(
                     "Stream `{}` is not selected in the catalog, so it is not read. Select it to read it.",
                     stream.name
@@ -231,6 +235,20 @@ impl Entry {
             .or_else(|| value("selected-by-default").and_then(Value::as_bool))
             .or(parent)
             .unwrap_or(false)
+    }
+
+    /// A warning where the catalog asks for another replication key than the one there is.
+    fn other_key(&self, stream: &Stream) -> Option<String> {
+        let root = self.metadata.iter().flatten().find(|entry| entry.breadcrumb.is_empty());
+        let asked = root.and_then(|root| root.metadata.get("replication-key")?.as_str());
+        let asked = asked.or(self.replication_key.as_deref())?;
+        let cursor = stream.cursor().name;
+        (asked != cursor).then(|| {
+            format!(
+                "Stream `{}` has only the replication key `{cursor}`, so `{asked}` in the catalog is ignored.",
+                stream.name
+            )
+        })
     }
 
     /// The replication method: in the metadata, where a person sets it, or on the stream.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
 use crate::model::time::http_date;
-use crate::network::{Proxies, check_name};
+use crate::network::{Proxies, check_certificates, check_name};
 use crate::secret::Token;
 
 /// How long a connection may take to be made.
@@ -41,6 +42,7 @@ pub(crate) struct Client {
     base: Url,
     token: Token,
     proxies: Proxies,
+    certificates: Option<PathBuf>,
     /// The host and the port, for messages.
     host: String,
 }
@@ -85,11 +87,11 @@ enum Event {
 
 impl Client {
     /// A client for the configured address.
-    pub(crate) fn new(config: &Config, proxies: Proxies) -> Self {
+    pub(crate) fn new(config: &Config, proxies: Proxies, certificates: Option<PathBuf>) -> Self {
         let base = config.base_url.clone();
         let port = base.port().map(|port| format!(":{port}")).unwrap_or_default();
         let host = format!("{}{port}", base.host_str().unwrap_or_default());
-        Self { base, token: config.token.clone(), proxies, host }
+        Self { base, token: config.token.clone(), proxies, certificates, host }
     }
 
     /// The host, with its port where that is not the usual one, for messages.
@@ -107,6 +109,9 @@ impl Client {
         timeout: Duration,
     ) -> Result<(Head, Body), Failure> {
         let is_loopback = is_loopback(&self.base);
+        if let Some(file) = self.certificates.as_ref().filter(|_| self.base.scheme() == "https") {
+            check_certificates(file)?;
+        }
         if !is_loopback {
             self.proxies.check()?;
         }

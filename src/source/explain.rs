@@ -142,9 +142,14 @@ impl Explain<'_> {
             Fault::MoreThanOneValue { at } => Error::data(format!(
                 "{reply} holds more than one JSON value: another begins at byte {at}. {report}"
             )),
-            Fault::NotUtf8 { at } => Error::data(format!(
-                "{reply} is not UTF-8 at byte {at}. Correct the text in Komet Sales, or ask its support."
-            )),
+            Fault::NotUtf8 { at } => Error::data(match self.charset() {
+                Some(charset) => format!(
+                    "{reply} is declared as {charset} and is not UTF-8 at byte {at}. {report}"
+                ),
+                None => format!(
+                    "{reply} is not UTF-8 at byte {at}. Correct the text in Komet Sales, or ask its support."
+                ),
+            }),
             Fault::TooDeep { at } => Error::data(format!(
                 "{reply} is nested deeper than 128 objects and arrays at byte {at}. {report}"
             )),
@@ -207,6 +212,14 @@ impl Explain<'_> {
                 stream.method
             ))),
         }
+    }
+
+    /// The character set that the reply declares, if it is another than UTF-8.
+    fn charset(&self) -> Option<String> {
+        let content_type = self.head.content_type.to_ascii_lowercase();
+        let charset =
+            content_type.split("charset=").nth(1)?.split(';').next()?.trim_matches(['"', ' ']);
+        (!matches!(charset, "" | "utf-8" | "utf8")).then(|| self.shown(charset))
     }
 
     /// The media type and the beginning of a body, for a message.

@@ -30,7 +30,8 @@ impl<F: FnMut(Bytes) -> bool> Output<F> {
     /// For a `Content-Encoding` in small letters; `None` if it is not known.
     pub(crate) fn new(encoding: &str, give: F) -> Option<Self> {
         match encoding {
-            "" | "identity" => Some(Self::Plain(give)),
+            // Some servers name the character set, or nothing, where a compression belongs.
+            "" | "identity" | "none" | "utf-8" | "utf8" => Some(Self::Plain(give)),
             "gzip" | "x-gzip" => Some(Self::Gzip(Box::new(MultiGzDecoder::new(Pieces {
                 give,
                 gathered: Vec::with_capacity(TOGETHER),

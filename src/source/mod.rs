@@ -1,6 +1,7 @@
 //! The API: one request for one list, received and proved whole before anything of it is shown.
 
 use std::io::{BufRead, Read};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
@@ -57,6 +58,8 @@ pub struct Machine {
     pub scratch: Scratch,
     /// The proxies that its environment names.
     pub proxies: Proxies,
+    /// The file of CA certificates that its environment names, if it names one.
+    pub certificates: Option<PathBuf>,
 }
 
 /// The API, as one configuration reaches it.
@@ -105,8 +108,8 @@ struct Attempt<'a> {
 impl<'a> Source<'a> {
     /// The API of a configuration. Nothing is sent yet.
     pub fn new(config: &'a Config, machine: Machine, log: &'a dyn Log) -> Self {
-        let Machine { scratch, proxies } = machine;
-        Self { config, client: Client::new(config, proxies), scratch, log }
+        let Machine { scratch, proxies, certificates } = machine;
+        Self { config, client: Client::new(config, proxies, certificates), scratch, log }
     }
 
     /// Asks the API whether it would serve the stream, where it can be with a filter that matches nothing.

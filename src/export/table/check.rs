@@ -58,6 +58,11 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
             "The table at {place} only accepts additions, or writes a change data feed, so its files cannot be replaced. Reset delta.appendOnly and delta.enableChangeDataFeed, or export to another place."
         )));
     }
+    if properties.enable_row_tracking == Some(true) {
+        return Err(Error::config(format!(
+            "The table at {place} tracks its rows, which this program does not write. Reset delta.enableRowTracking, or export to another place."
+        )));
+    }
     let is_mapped = properties.column_mapping_mode.is_some();
     if is_mapped || is_partitioned {
         return Err(Error::config(format!(

@@ -27,7 +27,7 @@ static BOTH: &[&Stream] = &[&CUSTOMERS, &VENDORS];
 /// A machine without proxies.
 fn machine() -> Machine {
     let scratch = Scratch::new(vec![std::env::temp_dir()]);
-    Machine { scratch, proxies: Proxies::default() }
+    Machine { scratch, proxies: Proxies::default(), certificates: None }
 }
 
 /// What a run of the library said.

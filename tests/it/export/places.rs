@@ -405,6 +405,13 @@ fn a_table_of_somebody_else_and_one_that_is_broken_are_refused() {
                 .replace(r#""configuration":{}"#, r#""configuration":{"delta.appendOnly":"true"}"#),
             "only accepts additions",
         ),
+        (
+            whole.replace(
+                r#""configuration":{}"#,
+                r#""configuration":{"delta.enableRowTracking":"true"}"#,
+            ),
+            "tracks its rows",
+        ),
     ] {
         assert_ne!(text, whole, "{says}");
         fs::write(&log, text).unwrap();

@@ -243,3 +243,34 @@ fn a_token_in_capitals_is_cut_out_too() {
         assert!(!error.to_lowercase().contains("s3cr3t"), "{error}");
     }
 }
+
+#[test]
+fn a_declared_character_set_and_odd_encodings_are_understood_or_named() {
+    let latin = b"{\"status\":1,\"customers\":[{\"id\":1,\"name\":\"Mej\xeda\"}]}".to_vec();
+    let reply = Reply::new(200, "application/json; charset=ISO-8859-1", latin);
+    let error = read(reply).failed(Data).error();
+    assert!(error.contains("declared as iso-8859-1"), "{error}");
+    for encoding in ["none", "UTF-8", "identity"] {
+        let reply = list(&[r#"{"id":"1"}"#]).header("Content-Encoding", encoding);
+        assert_eq!(read(reply).succeeded().ids(), [1], "{encoding}");
+    }
+}
+
+#[test]
+fn a_catalog_that_asks_for_another_replication_key_is_answered_with_a_warning() {
+    let simulator = simulator(3);
+    let connector = Connector::of(&simulator);
+    let catalog = connector
+        .run(&["--discover"])
+        .text()
+        .replace(r#""replication_key": "updatedOn""#, r#""replication_key": "id""#);
+    assert!(catalog.contains(r#""replication_key": "id""#), "{catalog}");
+    connector.write("catalog.json", catalog);
+    let answer = connector.run(&["--config", "config.json", "--catalog", "catalog.json"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("WARNING Stream `customers` has only the replication key"),
+        "{}",
+        answer.stderr
+    );
+}
