@@ -242,10 +242,10 @@ impl Entry {
         let root = self.metadata.iter().flatten().find(|entry| entry.breadcrumb.is_empty());
         let asked = root.and_then(|root| root.metadata.get("replication-key")?.as_str());
         let asked = asked.or(self.replication_key.as_deref())?;
-        let cursor = stream.cursor().name;
+        let cursor = stream.cursor().map_or("none", |cursor| cursor.name);
         (asked != cursor).then(|| {
             format!(
-                "Stream `{}` has only the replication key `{cursor}`, so `{asked}` in the catalog is ignored.",
+                "Stream `{}` has another replication key ({cursor}), so `{asked}` in the catalog is ignored.",
                 stream.name
             )
         })

@@ -269,7 +269,7 @@ fn a_catalog_that_asks_for_another_replication_key_is_answered_with_a_warning() 
     let answer = connector.run(&["--config", "config.json", "--catalog", "catalog.json"]);
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     assert!(
-        answer.stderr.contains("WARNING Stream `customers` has only the replication key"),
+        answer.stderr.contains("WARNING Stream `customers` has another replication key"),
         "{}",
         answer.stderr
     );
