@@ -8,7 +8,7 @@ use super::Store;
 use crate::error::{Error, Kind};
 
 /// Statuses of HTTP that say that the request will never work.
-const LASTING: [&str; 8] = [
+const LASTING: [&str; 11] = [
     "400 Bad",
     "401 Unauth",
     "403 Forb",
@@ -17,6 +17,9 @@ const LASTING: [&str; 8] = [
     "405 Method",
     "411 Length",
     "501 Not",
+    "302 Found",
+    "307 Temporary",
+    "308 Permanent",
 ];
 
 /// What the HTTP library says of an address that it may only reach over TLS.

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::secret::Token;
 
+mod connector;
 mod create;
 mod explain;
 mod open;

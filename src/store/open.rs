@@ -11,6 +11,7 @@ use object_store::local::LocalFileSystem;
 use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
 use url::Url;
 
+use super::connector::Connector;
 use super::create::Creating;
 use super::{Place, Store};
 use crate::error::{Error, Result};
@@ -142,6 +143,7 @@ fn s3(url: &Url, settings: &[(String, String)], window: Duration) -> Result<Arc<
     }
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(url.host_str().unwrap_or_default())
+        .with_http_connector(Connector)
         .with_retry(retry(window));
     for (key, value) in known::<AmazonS3ConfigKey>(settings, "aws_") {
         builder = builder.with_config(key, value);
@@ -154,6 +156,7 @@ fn s3(url: &Url, settings: &[(String, String)], window: Duration) -> Result<Arc<
 fn gcs(url: &Url, settings: &[(String, String)], window: Duration) -> Result<Arc<dyn ObjectStore>> {
     let mut builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(url.host_str().unwrap_or_default())
+        .with_http_connector(Connector)
         .with_retry(retry(window));
     for (key, value) in known::<GoogleConfigKey>(settings, "google_") {
         builder = builder.with_config(key, value);
@@ -167,7 +170,8 @@ fn azure(
     settings: &[(String, String)],
     window: Duration,
 ) -> Result<Arc<dyn ObjectStore>> {
-    let mut builder = MicrosoftAzureBuilder::new().with_retry(retry(window));
+    let mut builder =
+        MicrosoftAzureBuilder::new().with_http_connector(Connector).with_retry(retry(window));
     // An abfss URL names the account too, and the library reads that form itself.
     builder = match url.scheme() {
         "az" => builder.with_container_name(url.host_str().unwrap_or_default()),

@@ -32,7 +32,7 @@ const SIMULATOR_KNOWS: &[&str] = &["error"];
 
 /// Libraries, and the only places that may name them; a part of one before the whole.
 const PLACES: &[(&str, &[&str])] = &[
-    ("reqwest", &["source/client.rs"]),
+    ("reqwest", &["source/client.rs", "store/connector.rs"]),
     ("hickory_resolver", &["network.rs"]),
     ("tokio", &["source/client.rs", "store/", "export/table/log.rs"]),
     ("object_store::path", &["store/", "export/"]),

@@ -128,3 +128,36 @@ fn a_store_over_plain_http_names_the_variable_that_allows_it() {
     assert_eq!(answer.code, Some(78), "{}", answer.stderr);
     assert!(answer.stderr.contains("AWS_ALLOW_HTTP=true"), "{}", answer.stderr);
 }
+
+#[test]
+fn a_stores_redirect_takes_no_credential_to_another_host() {
+    let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let elsewhere = other.local_addr().unwrap();
+    let store = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let endpoint = format!("http://{}", store.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in store.incoming().take(200) {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 8192];
+            let _ = stream.read(&mut request);
+            let _ = write!(
+                stream,
+                "HTTP/1.1 307 Temporary Redirect\r\nLocation: http://{elsewhere}/x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+        }
+    });
+    let connector = Connector::configured(json!({
+        "authentication_token": "k0m3t-s3cr3t-t0k3n",
+        "base_url": "http://127.0.0.1:1/api",
+        "retry_window_seconds": 0,
+    }))
+    .with_environment("AWS_ENDPOINT_URL", &endpoint)
+    .with_environment("AWS_ALLOW_HTTP", "true")
+    .with_environment("AWS_ACCESS_KEY_ID", "a")
+    .with_environment("AWS_SECRET_ACCESS_KEY", "secret-of-a-store")
+    .with_environment("AWS_SESSION_TOKEN", "token-of-a-session");
+    let answer = connector.run(&["export", "--config", "config.json", "--to", "s3://bucket/x"]);
+    assert_eq!(answer.code, Some(78), "{}", answer.stderr);
+    other.set_nonblocking(true).unwrap();
+    assert!(other.accept().is_err(), "the redirect was followed");
+}

@@ -1,0 +1,49 @@
+//! Connections to object stores that follow no redirect: with it a session's token would go to another host.
+
+use std::time::Duration;
+
+use object_store::client::{ClientConfigKey, ClientOptions, HttpClient, HttpConnector};
+use reqwest::redirect::Policy;
+use reqwest::{ClientBuilder, NoProxy, Proxy};
+
+/// Connects as the library does, but for redirects.
+#[derive(Debug)]
+pub(super) struct Connector;
+
+impl HttpConnector for Connector {
+    fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
+        let value = |key| options.get_config_value(&key);
+        let is_set = |key| value(key).as_deref() == Some("true");
+        let mut builder = ClientBuilder::new()
+            .user_agent(concat!("kometsales/", env!("CARGO_PKG_VERSION")))
+            .redirect(Policy::none())
+            .https_only(!is_set(ClientConfigKey::AllowHttp))
+            .tls_danger_accept_invalid_certs(is_set(ClientConfigKey::AllowInvalidCertificates));
+        if let Some(limit) = value(ClientConfigKey::Timeout).map(duration).transpose()? {
+            builder = builder.timeout(limit);
+        }
+        if let Some(limit) = value(ClientConfigKey::ConnectTimeout).map(duration).transpose()? {
+            builder = builder.connect_timeout(limit);
+        }
+        if let Some(limit) = value(ClientConfigKey::ReadTimeout).map(duration).transpose()? {
+            builder = builder.read_timeout(limit);
+        }
+        if let Some(url) = value(ClientConfigKey::ProxyUrl) {
+            let excluded = value(ClientConfigKey::ProxyExcludes);
+            let excluded = excluded.and_then(|names| NoProxy::from_string(&names));
+            builder = builder.proxy(Proxy::all(url).map_err(generic)?.no_proxy(excluded));
+        }
+        if is_set(ClientConfigKey::Http1Only) {
+            builder = builder.http1_only();
+        }
+        Ok(HttpClient::new(builder.build().map_err(generic)?))
+    }
+}
+
+fn duration(text: String) -> object_store::Result<Duration> {
+    humantime::parse_duration(&text).map_err(generic)
+}
+
+fn generic(error: impl std::error::Error + Send + Sync + 'static) -> object_store::Error {
+    object_store::Error::Generic { store: "HTTP client", source: Box::new(error) }
+}
