@@ -13,6 +13,8 @@ use tempfile::TempDir;
 use super::environment::Environment;
 use super::paint::{Paint, plural};
 use crate::error::{Error, Result};
+#[cfg(feature = "export")]
+use crate::export::Destination;
 use crate::output::stdout::Stdout;
 use crate::simulator::{self, Simulator};
 
@@ -22,9 +24,10 @@ pub(super) struct Options {
     /// How many customers the company has
     #[arg(long, value_name = "N", default_value_t = 1000)]
     customers: u64,
-    /// The folder of the table that it ends with [default: a new one for temporary files]
+    /// The folder of the table that it makes [default: a new one for temporary files]
+    #[cfg(feature = "export")]
     #[arg(long, value_name = "DIR")]
-    to: Option<PathBuf>,
+    to: Option<Destination>,
 }
 
 /// Customers that somebody edits between the two reads.
@@ -42,6 +45,10 @@ const WORTH_A_RATE: u64 = 50_000;
 /// Runs the demonstration. It ends with a table where this build can export.
 pub(super) fn run(options: &Options, stdout: Stdout) -> Result<()> {
     let customers = options.customers;
+    #[cfg(feature = "export")]
+    let wanted = options.to.as_ref().map(folder_of).transpose()?;
+    #[cfg(not(feature = "export"))]
+    let wanted: Option<PathBuf> = None;
     let simulator =
         Simulator::start(simulator::Options { customers, ..simulator::Options::default() })?;
     let no_folder = |error: std::io::Error| {
@@ -49,8 +56,8 @@ pub(super) fn run(options: &Options, stdout: Stdout) -> Result<()> {
             .caused_by(error)
     };
     let folder = tempfile::tempdir().map_err(no_folder)?;
-    let table = match &options.to {
-        Some(to) => std::path::absolute(to).map_err(no_folder)?,
+    let table = match wanted {
+        Some(folder) => folder,
         None => {
             let named = tempfile::Builder::new().prefix("kometsales-demo-").tempdir();
             named.map_err(no_folder)?.keep()
@@ -76,6 +83,20 @@ pub(super) fn run(options: &Options, stdout: Stdout) -> Result<()> {
         ))?;
     }
     demo.say("Next: Airbyte, Meltano and S3 in README.md; `kometsales simulate` for tests.\n")
+}
+
+/// The folder of this machine that `--to` names.
+#[cfg(feature = "export")]
+fn folder_of(to: &Destination) -> Result<PathBuf> {
+    match to {
+        Destination::Table(table) if table.place.is_local() => {
+            Ok(PathBuf::from(table.place.to_string()))
+        }
+        Destination::Table(_) => Err(Error::config(
+            "The demonstration writes to this machine alone. Use a folder, or `export` for an object store.",
+        )),
+        _ => Err(Error::config("The demonstration makes a table. Use the name of a folder.")),
+    }
 }
 
 struct Demo {

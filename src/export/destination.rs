@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use object_store::path::PathPart;
 use strsim::damerau_levenshtein;
 
 use crate::error::{Error, Result};
@@ -15,6 +16,9 @@ const STDOUT: &str = "-";
 
 /// Folder names that end in `.parquet` up to this many slips of the hand are taken for misspelt files.
 const MAX_SLIPS: usize = 2;
+
+/// Endings of files that are compressed as a whole.
+const COMPRESSED: [&str; 7] = [".gz", ".zst", ".zip", ".bz2", ".xz", ".lz4", ".snappy"];
 
 /// Endings of files that are not written.
 const OTHER_ENDINGS: [&str; 11] = [
@@ -66,7 +70,12 @@ impl FromStr for Destination {
         if name.ends_with(ENDING) {
             return Self::file(place);
         }
-        let doubt = doubt(&place, &name);
+        if place.is_local() && std::path::Path::new(&place.to_string()).is_file() {
+            return Err(Error::config(format!(
+                "{place} is a file, so no table can be made below it. Use the name of a folder, or one that ends in {ENDING}."
+            )));
+        }
+        let doubt = doubt(&place, &name).or_else(|| doubt_above(&place));
         Ok(Self::Table(TablePlace { place, doubt }))
     }
 }
@@ -90,9 +99,11 @@ fn doubt(place: &Place, name: &str) -> Option<String> {
         let stem = path.get(..path.len() - (original.len() - length))?;
         Some(format!("{stem}{ending}"))
     };
-    if let Some(ending) = OTHER_ENDINGS.iter().find(|ending| name.ends_with(*ending)) {
-        let (folder, file) =
-            (renamed(name.len() - ending.len(), "")?, renamed(name.len() - ending.len(), ENDING)?);
+    let plain = COMPRESSED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
+    if let Some(ending) = OTHER_ENDINGS.iter().find(|ending| plain.ends_with(*ending)) {
+        let stem = plain.len() - ending.len();
+        let (folder, file) = (renamed(stem, "")?, renamed(stem, ENDING)?);
+        let ending = &name[stem..];
         return Some(format!(
             "{place} ends in {ending}, which is not written. Use {file} for a Parquet file, or {folder} for a table."
         ));
@@ -100,17 +111,30 @@ fn doubt(place: &Place, name: &str) -> Option<String> {
     let file = if let Some(at) = name.find(ENDING) {
         renamed(at, ENDING)?
     } else {
-        let dot = name.rfind('.')?;
-        if damerau_levenshtein(&name[dot..], ENDING) > MAX_SLIPS {
-            return None;
-        }
-        renamed(dot, ENDING)?
+        let is_near = |at: &usize| damerau_levenshtein(&name[*at..], ENDING) <= MAX_SLIPS;
+        let mut dots = name.match_indices(['.', ',']).map(|(at, _)| at);
+        renamed(dots.find(is_near)?, ENDING)?
     };
     Some(format!("{place} is neither a Parquet file nor a usual folder. Did you mean {file}?"))
 }
 
+/// Why a folder is probably not wanted inside one that is named as a file.
+fn doubt_above(place: &Place) -> Option<String> {
+    let parts: Vec<_> = place.path().parts().collect();
+    let is_file = |part: &PathPart<'_>| part.as_ref().to_ascii_lowercase().ends_with(ENDING);
+    let at = parts.iter().position(is_file)?;
+    let file = place.shown(&parts.into_iter().take(at + 1).collect());
+    Some(format!(
+        "{place} is inside a folder that is named as a Parquet file. Did you mean {file}?"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
     use crate::error::Kind;
 
@@ -136,6 +160,13 @@ mod tests {
             "x.pq",
             "lake/customers",
             ".lake",
+            "geoparquet",
+            "raw_parquet",
+            "lake.2026.11",
+            "lake.gz",
+            "csv",
+            "a.csv.d",
+            "s3://b/a.csv/lake",
         ] {
             let Destination::Table(table) = parsed(table).unwrap() else { panic!("{table}") };
             assert_eq!(table.doubt, None, "{table:?}");
@@ -156,6 +187,13 @@ mod tests {
             ("s3://b/x.parquet2", "s3://b/x.parquet"),
             ("gs://b/out.csv", "gs://b/out.parquet"),
             ("az://c/out.JSONL", "az://c/out for"),
+            ("s3://b/out.csv.gz", "ends in .csv.gz"),
+            ("s3://b/out.CSV.ZST", "s3://b/out.parquet"),
+            ("s3://b/lake.par.quet", "s3://b/lake.parquet"),
+            ("s3://b/lake,parquet", "s3://b/lake.parquet"),
+            ("s3://b/lake. parquet", "s3://b/lake.parquet"),
+            ("az://c/x.parquet/y", "Did you mean az://c/x.parquet?"),
+            ("gs://b/X.PARQUET/y/z", "Did you mean gs://b/X.PARQUET?"),
             ("s3://b/ñ.tsv", "s3://b/ñ.parquet"),
             ("s3://b/x.arrow", "s3://b/x.parquet"),
         ] {
@@ -171,6 +209,56 @@ mod tests {
                 panic!()
             };
             assert!(table.doubt.is_some(), "{ending}");
+        }
+    }
+
+    /// Folders of every kind of store, and of this machine.
+    const FOLDERS: [&str; 6] = [
+        "s3://b/",
+        "s3a://b/p/",
+        "gs://b/p/",
+        "az://c/",
+        "abfss://c@a.dfs.core.windows.net/p/",
+        "/no/such/",
+    ];
+
+    proptest! {
+        #[test]
+        fn an_ending_with_up_to_two_slips_never_makes_a_folder_in_silence(
+            folder in select(&FOLDERS[..]),
+            stem in "[a-z0-9_-]{1,8}",
+            slips in vec((0..4_u8, 1..ENDING.len(), "[a-zA-Z0-9]"), 0..=MAX_SLIPS),
+        ) {
+            let mut ending: Vec<char> = ENDING.chars().collect();
+            for (slip, at, letter) in slips {
+                let (at, letter) = (at.min(ending.len() - 1), letter.chars().next().unwrap());
+                match slip {
+                    0 => drop(ending.remove(at)),
+                    1 => ending.insert(at, letter),
+                    2 => ending[at] = letter,
+                    _ => ending[1..].swap(0, at - 1),
+                }
+            }
+            let slipped: String = ending.into_iter().collect();
+            let is_near = damerau_levenshtein(&slipped.to_lowercase(), ENDING) <= MAX_SLIPS;
+            match parsed(&format!("{folder}{stem}{slipped}")).unwrap() {
+                Destination::Table(table) => {
+                    prop_assert_eq!(table.doubt.is_some(), is_near, "{}{}", stem, slipped);
+                }
+                other => prop_assert!(slipped.eq_ignore_ascii_case(ENDING), "{other:?}"),
+            }
+        }
+
+        #[test]
+        fn a_usual_name_of_a_folder_is_one(
+            folder in select(&FOLDERS[..]),
+            name in "[a-zA-Z0-9_-]{1,12}(\\.[0-9v]{1,3}){0,2}",
+        ) {
+            let Destination::Table(table) = parsed(&format!("{folder}{name}")).unwrap() else {
+                panic!("{name}")
+            };
+            prop_assert_eq!(table.doubt, None);
+            prop_assert_eq!(table.place.to_string(), format!("{folder}{name}"));
         }
     }
 

@@ -4,10 +4,11 @@ use object_store::path::Path;
 
 use super::destination::ENDING;
 use super::parquet::{Files, Layout, Reader, Uploaded, Written};
-use super::report::{Kind, Report, run_name};
+use super::report::{self, Report, run_name};
 use super::rows::table_rows;
+use super::table::refuse_inside;
 use super::{Exported, refuse_shrinking, rejects};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::model::arrow::table_schema;
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
@@ -41,7 +42,11 @@ impl ParquetFile {
         let there = store.head(store.path())?;
         let replaces = match there {
             Some(there) => Some(Reader::open(&store, store.path(), there.size)?.rows()),
-            None => None,
+            None => {
+                refuse_folder(&store)?;
+                refuse_inside(&store, store.path())?;
+                None
+            }
         };
         let file = Self { store, stream, replaces, allow_shrink, run: run_name(now), report: None };
         if file.replaces.is_none() {
@@ -58,6 +63,19 @@ impl ParquetFile {
         let beside = format!("{stem}.rejects.jsonl");
         // A path that begins with one that is right is right as it is.
         Path::parse(&beside).unwrap_or_else(|_| Path::from(beside))
+    }
+}
+
+/// Refuses a name that other objects have as a folder, as the files of other programs do.
+fn refuse_folder(store: &Store) -> Result<()> {
+    match store.is_empty(store.path()) {
+        Ok(false) => Err(Error::config(format!(
+            "{} is a folder, and a place that ends in {ENDING} is a file. Use another name, or move the folder away.",
+            store.shown(store.path())
+        ))),
+        // Who may not list may still write.
+        Err(error) if error.kind() != Kind::Config => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -83,7 +101,7 @@ impl Exported for ParquetFile {
 
 impl Sink for ParquetFile {
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
-        let mut report = Report::of(self.place(), Kind::File, &self.run, reply.receipt());
+        let mut report = Report::of(self.place(), report::Kind::File, &self.run, reply.receipt());
         if let (Some(before), false) = (self.replaces, self.allow_shrink) {
             refuse_shrinking(before, report.rows, &self.place())?;
         }

@@ -23,6 +23,7 @@ mod explain;
 mod open;
 mod place;
 mod probe;
+mod slips;
 mod upload;
 
 pub(crate) use explain::kind_among;
@@ -176,10 +177,21 @@ impl Store {
     }
 
     /// The one name of a folder of this machine, which may be a link; other stores have no links.
-    pub(crate) fn followed(&self, folder: Path) -> Path {
-        let canonical = || std::fs::canonicalize(self.shown(&folder)).ok();
-        let found = self.is_local().then(canonical).flatten();
-        found.and_then(|path| Path::from_absolute_path(path).ok()).unwrap_or(folder)
+    ///
+    /// # Errors
+    /// `Config`: it is a link to nothing.
+    pub(crate) fn followed(&self, folder: Path) -> Result<Path> {
+        if !self.is_local() {
+            return Ok(folder);
+        }
+        let shown = self.shown(&folder);
+        match std::fs::canonicalize(&shown) {
+            Ok(path) => Ok(Path::from_absolute_path(path).unwrap_or(folder)),
+            Err(_) if std::path::Path::new(&shown).is_symlink() => {
+                Err(place::link_to_nothing(&shown))
+            }
+            Err(_) => Ok(folder),
+        }
     }
 
     /// Makes a folder of this machine; other stores have none. Where that fails, so does what is written next,

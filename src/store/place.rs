@@ -8,13 +8,8 @@ use std::path::{Component, Path as LocalPath, PathBuf};
 use object_store::path::Path;
 use url::Url;
 
+use super::slips::{self, LOCAL, PLACES, refuse_backslash};
 use crate::error::{Error, Result};
-
-/// The places that there are, for messages.
-const PLACES: &str = "s3://bucket/path, gs://bucket/path, az://container/path, abfss://…, file:///folder, or a path of this machine";
-
-/// Schemes of object stores that are reached.
-const REMOTE: [&str; 6] = ["s3", "s3a", "gs", "az", "abfs", "abfss"];
 
 /// A place that is understood. Nothing was asked of its store yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,15 +25,10 @@ impl Place {
     /// # Errors
     /// `Config`: it is none, or it is one that was probably not meant.
     pub fn parse(text: &str) -> Result<Self> {
-        if text.trim().is_empty() {
-            return Err(Error::config(format!("The place to export to is empty. Use {PLACES}.")));
-        }
+        slips::refuse(text)?;
         let url = match text.split_once("://") {
             Some((scheme, rest)) => remote(text, scheme, rest)?,
-            None => {
-                refuse_slips(text)?;
-                local(LocalPath::new(text))?
-            }
+            None => local(LocalPath::new(text))?,
         };
         let refuse = |error: object_store::path::Error| {
             Error::config(format!("`{text}` cannot be a place: {error}. Use {PLACES}."))
@@ -59,7 +49,7 @@ impl Place {
 
     /// True for a place on this machine.
     pub(crate) fn is_local(&self) -> bool {
-        self.url.scheme() == "file"
+        self.url.scheme() == LOCAL
     }
 
     /// The last part of its path; `None` for a whole bucket.
@@ -90,7 +80,8 @@ impl fmt::Display for Place {
 fn remote(text: &str, scheme: &str, rest: &str) -> Result<Url> {
     let scheme = scheme.to_ascii_lowercase();
     let is_abfs = scheme.starts_with("abfs");
-    let credentials = if is_abfs { &['?', '#'][..] } else { &['@', '?', '#'][..] };
+    let is_path = scheme == LOCAL && rest.starts_with('/');
+    let credentials = if is_abfs || is_path { &['?', '#'][..] } else { &['@', '?', '#'][..] };
     // What such a text holds may be a secret, so it is not shown.
     if rest.contains(credentials) || (is_abfs && rest.split('@').next().unwrap_or("").contains(':'))
     {
@@ -98,21 +89,23 @@ fn remote(text: &str, scheme: &str, rest: &str) -> Result<Url> {
             "The place to export to has an `@`, a `?` or a `#` in it. Pass the URL alone: credentials are read from the environment.",
         ));
     }
-    if scheme == "file" {
+    if scheme == LOCAL {
         if !rest.starts_with('/') {
+            let path = rest.strip_prefix("localhost/").unwrap_or(rest);
             return Err(Error::config(format!(
-                "`{text}` names a machine. Did you mean file:///{rest}?"
+                "`{text}` names a machine. Did you mean file:///{path}?"
             )));
         }
+        // In a URL of this machine a backslash would be read as a slash.
+        refuse_backslash(text)?;
         let path = Url::parse(text).ok().and_then(|url| url.to_file_path().ok());
-        let path = path.ok_or_else(|| not_a_place(text))?;
+        let path =
+            path.ok_or_else(|| Error::config(format!("`{text}` is not a URL. Use {PLACES}.")))?;
         refuse_backslash(&path.to_string_lossy())?;
         return local(&path);
     }
-    if !REMOTE.contains(&scheme.as_str()) {
-        return Err(not_a_place(text));
-    }
-    let mut url = Url::parse(text).map_err(|_| not_a_place(text))?;
+    let no_url = || Error::config(format!("`{text}` is not a URL. Use {PLACES}."));
+    let mut url = Url::parse(text).map_err(|_| no_url())?;
     if url.host_str().is_none_or(str::is_empty) || (is_abfs && url.username().is_empty()) {
         let form = match scheme.as_str() {
             "abfs" | "abfss" => "abfss://container@account.dfs.core.windows.net/path".to_owned(),
@@ -124,72 +117,6 @@ fn remote(text: &str, scheme: &str, rest: &str) -> Result<Url> {
     let trimmed = url.path().trim_end_matches('/').to_owned();
     url.set_path(&trimmed);
     Ok(url)
-}
-
-/// Slips that would make a folder of this machine with a strange name.
-fn refuse_slips(text: &str) -> Result<()> {
-    let first = text.split('/').next().unwrap_or_default();
-    if let Some(home) = text.strip_prefix('~') {
-        return Err(Error::config(format!(
-            "`{text}` begins with ~, which the shell did not replace because of quotes. Did you mean \"$HOME\"{home}?"
-        )));
-    }
-    if text.starts_with('$') {
-        return Err(Error::config(format!(
-            "`{text}` begins with a variable that the shell did not replace. Use double quotes or none."
-        )));
-    }
-    if let Some((scheme, rest)) = first.split_once(':')
-        && is_scheme(scheme)
-    {
-        return Err(misspelt_url(text, scheme, rest));
-    }
-    refuse_backslash(text)
-}
-
-fn is_scheme(text: &str) -> bool {
-    let mut characters = text.chars();
-    characters.next().is_some_and(|first| first.is_ascii_alphabetic())
-        && characters.all(|other| other.is_ascii_alphanumeric() || "+-.".contains(other))
-}
-
-fn misspelt_url(text: &str, scheme: &str, rest: &str) -> Error {
-    let lower = scheme.to_ascii_lowercase();
-    let behind = text[scheme.len() + 1..].trim_start_matches('/');
-    if REMOTE.contains(&lower.as_str()) && !behind.contains(['@', '?', '#']) {
-        return Error::config(format!(
-            "`{text}` lacks a slash behind `{scheme}:`. Did you mean {lower}://{behind}?"
-        ));
-    }
-    if lower == "file" {
-        return Error::config(format!(
-            "`{text}` lacks slashes behind `file:`. Did you mean file:///{behind}?"
-        ));
-    }
-    if scheme.len() == 1 && (rest.is_empty() || rest.starts_with('\\')) {
-        return Error::config(format!(
-            "`{text}` is a path of Windows. Use a path of this machine, with / between its parts."
-        ));
-    }
-    Error::config(format!(
-        "`{scheme}:` is not a kind of place that is known. Use {PLACES}; ./{text} insists on a folder of that name."
-    ))
-}
-
-fn refuse_backslash(text: &str) -> Result<()> {
-    if !text.contains('\\') {
-        return Ok(());
-    }
-    Err(Error::config(format!(
-        "`{text}` has a backslash, which libraries for tables take for a slash. Did you mean {}?",
-        text.replace('\\', "/")
-    )))
-}
-
-fn not_a_place(text: &str) -> Error {
-    // Nothing behind a scheme that is not known is shown: it may hold a secret.
-    let scheme = text.split("://").next().unwrap_or_default();
-    Error::config(format!("Cannot export to {scheme}://…. Use {PLACES}."))
 }
 
 /// The one name of a local path: its deepest part that exists, with every link followed, and the rest behind it.
@@ -204,10 +131,7 @@ fn local(path: &LocalPath) -> Result<Url> {
         match existing.canonicalize() {
             Ok(canonical) => break canonical,
             Err(_) if existing.is_symlink() => {
-                return Err(Error::config(format!(
-                    "{} is a link to nothing. Remove it, or make what it leads to.",
-                    existing.display()
-                )));
+                return Err(link_to_nothing(existing.display()));
             }
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
@@ -226,17 +150,27 @@ fn local(path: &LocalPath) -> Result<Url> {
             canonical.display()
         )));
     }
+    let leads_back = rest.contains(&Component::ParentDir);
     for part in rest.into_iter().rev() {
         match part {
             Component::ParentDir => drop(canonical.pop()),
             part => canonical.push(part),
         }
     }
+    if leads_back {
+        // It may lead to a link that was not looked at.
+        return local(&canonical);
+    }
     url_of(&canonical).ok_or_else(|| {
         Error::config(format!(
             "The path {shown} is not UTF-8, which no reader of tables takes. Rename it."
         ))
     })
+}
+
+/// The error of a link whose end is missing.
+pub(super) fn link_to_nothing(link: impl fmt::Display) -> Error {
+    Error::config(format!("{link} is a link to nothing. Remove it, or make what it leads to."))
 }
 
 fn url_of(path: &PathBuf) -> Option<Url> {
@@ -267,6 +201,7 @@ mod tests {
             "az://container/p",
             "abfss://c@account.dfs.core.windows.net/p/q",
             "/no/such/folder",
+            "/home/me@corp/lake",
         ] {
             assert_eq!(Place::parse(text).unwrap().to_string(), text);
             assert_eq!(Place::parse(&format!("{text}/")).unwrap().to_string(), text);
@@ -277,33 +212,17 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_is_refused_with_what_was_probably_meant() {
+    fn what_is_no_place_is_refused_with_the_form_of_one() {
         for (text, meant) in [
-            ("s3:/bucket/x", "s3://bucket/x"),
-            ("s3:bucket", "s3://bucket"),
-            ("S3:bucket/x", "s3://bucket/x"),
-            ("gs:/bucket/x", "gs://bucket/x"),
-            ("az:c/x", "az://c/x"),
-            ("abfss:/c/x", "abfss://c/x"),
-            ("file:/x", "file:///x"),
-            ("file:x/y", "file:///x/y"),
             ("file://x/y", "file:///x/y"),
-            ("~/lake", "\"$HOME\"/lake"),
-            ("~user/lake", "\"$HOME\"user/lake"),
-            ("$HOME/lake", "double quotes"),
-            ("${LAKE}/x", "double quotes"),
-            ("C:\\data", "Windows"),
-            ("c:\\data\\lake", "Windows"),
-            ("lake\\customers", "lake/customers"),
-            ("dbfs:/mnt/x", "./dbfs:/mnt/x"),
-            ("hdfs:x", "s3://bucket/path"),
-            ("http://host/x", "s3://bucket/path"),
-            ("dbfs:///mnt/x", "s3://bucket/path"),
+            ("file://localhost/y", "file:///y"),
             ("s3://", "bucket"),
             ("s3:///x", "bucket"),
+            ("gs://", "gs://bucket/path"),
+            ("az:///c", "az://container/path"),
             ("abfss://account.dfs.core.windows.net/x", "container@account"),
-            ("", "empty"),
-            ("  ", "empty"),
+            ("file:///a\\b", "/a/b"),
+            ("s3:/bucket/x", "s3://bucket/x"),
         ] {
             let message = refused(text);
             assert!(message.contains(meant), "{text}: {message}");
@@ -340,7 +259,7 @@ mod tests {
         std::fs::write(root.join("file"), "").unwrap();
         let parsed = |name: &str| Place::parse(root.join(name).to_str().unwrap());
         let real = root.join("real").display().to_string();
-        for name in ["link", "link/", "real/../link", "./link"] {
+        for name in ["link", "link/", "real/../link", "./link", "no/such/../../link"] {
             assert_eq!(parsed(name).unwrap().to_string(), real, "{name}");
         }
         assert_eq!(parsed("link/new/lake").unwrap().to_string(), format!("{real}/new/lake"));

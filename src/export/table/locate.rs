@@ -2,7 +2,7 @@
 
 use object_store::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::export::destination::TablePlace;
 use crate::model::Stream;
 use crate::store::Store;
@@ -11,11 +11,12 @@ use crate::store::Store;
 /// has the stream's name.
 ///
 /// # Errors
-/// `Config`: both are tables, or there is no table and the place was probably not meant.
+/// `Config`: both are tables, or there is no table and the place was probably not meant: it has the name of a
+/// file, or is inside a table.
 /// `Transient`: the store cannot be reached.
 pub(super) fn locate(store: &Store, place: &TablePlace, stream: &Stream) -> Result<Path> {
     let itself = store.path().clone();
-    let below = store.followed(itself.clone().join(stream.name));
+    let below = store.followed(itself.clone().join(stream.name))?;
     let (is_table, is_below) = (has_log(store, &itself)?, has_log(store, &below)?);
     match (&place.doubt, is_table, is_below) {
         (_, true, true) => Err(Error::config(format!(
@@ -25,8 +26,36 @@ pub(super) fn locate(store: &Store, place: &TablePlace, stream: &Stream) -> Resu
         ))),
         (_, true, false) => Ok(itself),
         (Some(doubt), false, false) => Err(Error::config(doubt)),
-        _ => Ok(below),
+        (_, false, true) => Ok(below),
+        (None, false, false) => refuse_inside(store, &itself).map(|()| below),
     }
+}
+
+/// Refuses something new inside the folder of a table: the table's path, given with one part too many.
+///
+/// # Errors
+/// `Config`: it is inside one. `Transient`: the store cannot be reached.
+pub(in crate::export) fn refuse_inside(store: &Store, place: &Path) -> Result<()> {
+    let parts: Vec<_> = place.parts().collect();
+    // Other stores are asked of the folder above alone, since each question is a request.
+    let levels = if store.is_local() { parts.len() } else { 1 };
+    for length in (1..parts.len()).rev().take(levels) {
+        let above: Path = parts.iter().take(length).cloned().collect();
+        match has_log(store, &above) {
+            Ok(false) => {}
+            // Who may not list what is above may still write here.
+            Err(error) if error.kind() == Kind::Config => {}
+            Err(error) => return Err(error),
+            Ok(true) => {
+                return Err(Error::config(format!(
+                    "{} is inside the table at {above}. Did you mean {above}?",
+                    store.shown(place),
+                    above = store.shown(&above)
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn has_log(store: &Store, folder: &Path) -> Result<bool> {

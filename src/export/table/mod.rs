@@ -19,6 +19,7 @@ mod strangers;
 mod survey;
 
 pub use contents::{Contents, of_file, of_table};
+pub(super) use locate::refuse_inside;
 
 use self::log::{Log, Version};
 use self::run::Run;

@@ -50,6 +50,13 @@ fn a_place_that_was_probably_not_meant_is_a_config_error_before_anything_is_aske
         ("lake/customers/_delta_log", "lake/customers?"),
         ("lake/_delta_log/x", "lake?"),
         ("", "empty"),
+        ("s3//b/x", "s3://b/x"),
+        ("gcs://b/x", "gs://b/x"),
+        ("s3://$BUCKET/x", "double quotes"),
+        ("'lake'", "Did you mean lake?"),
+        ("out.csv.gz", "out.parquet"),
+        ("lake.par.quet", "lake.parquet"),
+        ("x.parquet/y", "x.parquet?"),
     ] {
         for command in [&["export", "--config", "config.json", "--to", to][..], &["show", to]] {
             let answer = connector.run(command);
@@ -146,6 +153,88 @@ fn links_in_a_local_path_are_followed() {
     simulator.change(2);
     let answer = export(&connector, "link", &["--json"]);
     assert_eq!(answer.code, Some(0), "the folder above a table that is a link: {}", answer.stderr);
+}
+
+#[test]
+fn a_link_to_nothing_is_refused_before_anything_is_asked() {
+    let simulator = simulator(5);
+    let connector = Connector::of(&simulator);
+    let folder = connector.folder();
+    fs::create_dir(folder.join("lake")).unwrap();
+    symlink("gone", folder.join("lake/customers")).unwrap();
+    symlink("gone", folder.join("dangling")).unwrap();
+    symlink("gone.parquet", folder.join("x.parquet")).unwrap();
+    for to in ["lake", "lake/customers", "dangling", "dangling/x", "x.parquet"] {
+        for command in [&["export", "--config", "config.json", "--to"][..], &["show"]] {
+            let answer = connector.run(&[command, &[to]].concat());
+            assert_eq!(answer.code, Some(78), "{to}: {}", answer.stderr);
+            assert!(answer.stderr.contains("is a link to nothing"), "{to}: {}", answer.stderr);
+        }
+    }
+    assert!(simulator.requests().is_empty());
+}
+
+#[test]
+fn nothing_new_is_made_inside_a_table() {
+    let simulator = simulator(5);
+    let connector = Connector::of(&simulator);
+    into_table(&connector, &[]);
+    let (before, asked) = (made(&connector), simulator.requests().len());
+    for to in [
+        "lake/customers/customers",
+        "lake/customers/x/y",
+        "lake/customers/x.parquet",
+        "lake/x.parquet/y",
+    ] {
+        let answer = export(&connector, to, &[]);
+        assert_eq!(answer.code, Some(78), "{to}: {}", answer.stderr);
+        assert!(answer.stderr.contains("is inside"), "{to}: {}", answer.stderr);
+        assert!(answer.stderr.contains("Did you mean"), "{to}: {}", answer.stderr);
+    }
+    // Beside it there is room.
+    assert_eq!(export(&connector, "lake/customers.parquet", &[]).code, Some(0));
+    fs::remove_file(connector.folder().join("lake/customers.parquet")).unwrap();
+    assert_eq!((made(&connector), simulator.requests().len()), (before, asked + 1));
+}
+
+#[test]
+fn a_file_is_no_place_for_a_table() {
+    let simulator = simulator(5);
+    let connector = Connector::of(&simulator);
+    connector.write("notes", "text");
+    for to in ["notes", "notes/x", "notes/", "./notes"] {
+        let answer = export(&connector, to, &[]);
+        assert_eq!(answer.code, Some(78), "{to}: {}", answer.stderr);
+        assert!(answer.stderr.contains("notes is a file"), "{to}: {}", answer.stderr);
+    }
+    assert!(simulator.requests().is_empty());
+}
+
+#[test]
+fn the_demonstration_stays_on_this_machine() {
+    let connector = Connector::configured(serde_json::json!({}));
+    for (to, meant) in [
+        ("s3://bucket/x", "this machine"),
+        ("s3:/bucket/x", "s3://bucket/x"),
+        ("~/lake", "$HOME"),
+        ("x.parquet", "folder"),
+        ("-", "folder"),
+    ] {
+        let answer = connector.run(&["demo", "--to", to]);
+        assert_eq!(answer.code, Some(78), "{to}: {}", answer.stderr);
+        assert!(answer.stderr.contains(meant), "{to}: {}", answer.stderr);
+    }
+    assert_eq!(made(&connector), Vec::<String>::new());
+    fs::create_dir(connector.folder().join("real")).unwrap();
+    symlink("real", connector.folder().join("link")).unwrap();
+    fs::create_dir(connector.folder().join("scratch")).unwrap();
+    symlink("scratch", connector.folder().join("link-to-scratch")).unwrap();
+    let answer = connector.run(&["demo", "--customers", "5", "--to", "link/lake"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let mut command = connector.command(&["demo", "--customers", "5"]);
+    command.env("TMPDIR", connector.folder().join("link-to-scratch"));
+    let answer = crate::support::finish(command, b"");
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
 }
 
 #[test]

@@ -92,6 +92,45 @@ fn a_file_in_a_bucket_is_replaced_whole() {
 }
 
 #[test]
+fn a_place_in_a_bucket_that_was_probably_not_meant_is_refused_before_the_api_is_asked() {
+    for dialect in DIALECTS {
+        let (store, simulator) = (Store::start(Options::default()), simulator(5));
+        let connector = dialect.connector(&store, &simulator);
+        done(&export(&connector, &dialect.url("p"), &[]));
+        let itself = done(&export(&connector, &dialect.url("p/customers/"), &["--full-refresh"]));
+        assert_eq!(
+            (&itself["to"], &itself["version"]),
+            (&dialect.url("p/customers").into(), &0.into())
+        );
+        store.put(BUCKET, "spark.parquet/part-0.parquet", b"PAR1");
+        let (keys, asked) = (store.keys(BUCKET), simulator.requests().len());
+        for (path, says) in [
+            ("p/customers/customers", "is inside the table"),
+            ("p/customers/x.parquet", "is inside the table"),
+            ("p/customers/_delta_log", "is inside the log"),
+            ("spark.parquet", "is a folder"),
+            ("spark.parquet/x", "named as a Parquet file"),
+            ("q.parqet", "q.parquet?"),
+            ("q.csv", "q.parquet"),
+            ("q.parquet.gz", "q.parquet?"),
+        ] {
+            for more in [&[][..], &["--check"]] {
+                let answer = export(&connector, &dialect.url(path), more);
+                assert_eq!(answer.code, Some(78), "{dialect:?} {path}: {}", answer.stderr);
+                assert!(answer.stderr.contains(says), "{dialect:?} {path}: {}", answer.stderr);
+            }
+        }
+        assert_eq!(simulator.requests().len(), asked);
+        assert_eq!(store.keys(BUCKET), keys, "{dialect:?}");
+        // The place is a table, and so is the one below it.
+        store.put(BUCKET, "p/_delta_log/00000000000000000000.json", b"{}");
+        let answer = export(&connector, &dialect.url("p"), &[]);
+        assert_eq!(answer.code, Some(78), "{dialect:?}: {}", answer.stderr);
+        assert!(answer.stderr.contains("and so is"), "{}", answer.stderr);
+    }
+}
+
+#[test]
 fn a_commit_whose_answer_is_lost_or_doubtful_is_committed_once() {
     type Fault = fn(Rule) -> Rule;
     let faults: [(&str, Fault); 9] = [

@@ -187,6 +187,25 @@ fn a_stream_is_named_or_the_first_one_and_a_misspelt_name_is_answered() {
 }
 
 #[test]
+fn the_table_of_another_stream_is_refused() {
+    let simulator = simulator(3);
+    let connector = connector(&simulator);
+    assert_eq!(export(&connector, "lake", &[]).code, Some(0));
+    let asked = simulator.requests().len();
+    for stream in BOTH {
+        for mode in ["merge", "append", "overwrite"] {
+            let more = ["--stream", stream.name, "--mode", mode];
+            let answer = export(&connector, "lake/customers", &more);
+            assert_eq!(answer.code, Some(78), "{mode}: {}", answer.stderr);
+            assert!(answer.stderr.contains("lake/customers"), "{}", answer.stderr);
+        }
+        let answer = connector.run(&["show", "lake/customers", "--stream", stream.name]);
+        assert_eq!(answer.code, Some(78), "{}", answer.stderr);
+    }
+    assert_eq!(simulator.requests().len(), asked);
+}
+
+#[test]
 fn a_start_date_that_cannot_apply_is_a_warning() {
     let simulator = simulator(0);
     let connector = connector(&simulator).with("start_date", "2024-05-02");

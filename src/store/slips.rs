@@ -1,0 +1,341 @@
+//! Texts that are not a place but nearly one: they are refused with the place that was probably meant, since each of them
+//! is also the name of a folder that nobody wants.
+
+use std::path::Path as LocalPath;
+
+use strsim::levenshtein;
+
+use crate::error::{Error, Result};
+
+/// The places that there are, for messages.
+pub(super) const PLACES: &str = "s3://bucket/path, gs://bucket/path, az://container/path, abfss://…, file:///folder, or a path of this machine";
+
+/// Schemes of object stores that are reached.
+pub(super) const REMOTE: [&str; 6] = ["s3", "s3a", "gs", "az", "abfs", "abfss"];
+
+/// The scheme of this machine.
+pub(super) const LOCAL: &str = "file";
+
+/// Schemes that are like one of those, and are of another store.
+const OTHERS: [&str; 2] = ["dbfs", "hdfs"];
+
+/// What other programs call the same stores.
+const OTHER_NAMES: [(&str, &str); 8] = [
+    ("gcs", "gs"),
+    ("s3n", "s3"),
+    ("azure", "az"),
+    ("abs", "az"),
+    ("adl", "abfss"),
+    ("adls", "abfss"),
+    ("wasb", "abfss"),
+    ("wasbs", "abfss"),
+];
+
+/// Refuses what is not a place but nearly one, by its text alone.
+///
+/// # Errors
+/// `Config`: it is one. The message shows nothing that may be a secret.
+pub(super) fn refuse(text: &str) -> Result<()> {
+    if text.trim().is_empty() {
+        return Err(Error::config(format!("The place to export to is empty. Use {PLACES}.")));
+    }
+    refuse_quotes(text)?;
+    refuse_variables(text)?;
+    if let Some((scheme, rest)) = text.split_once("://") {
+        return refuse_scheme(scheme, rest);
+    }
+    let first = text.split('/').next().unwrap_or_default();
+    if let Some((scheme, _)) = first.split_once(':')
+        && is_scheme(scheme)
+    {
+        return Err(without_slashes(text, scheme));
+    }
+    refuse_lost_colon(text, first)?;
+    refuse_backslash(text)
+}
+
+/// Quotes and blanks around a place, as files of settings keep them.
+fn refuse_quotes(text: &str) -> Result<()> {
+    let bare = text.trim_matches(|c: char| c.is_whitespace() || "\"'`".contains(c));
+    if bare == text || LocalPath::new(text).exists() {
+        return Ok(());
+    }
+    let meant = if may_be_shown(bare) { format!("Did you mean {bare}?") } else { String::new() };
+    let fault = "The place to export to begins or ends with a quote or a blank, which would be a part of its name.";
+    Err(Error::config(format!("{fault} {meant}").trim_end().to_owned()))
+}
+
+/// What a shell replaces, unless it is in quotes.
+fn refuse_variables(text: &str) -> Result<()> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    if let Some(home) = rest.strip_prefix('~') {
+        let meant = if home.is_empty() || home.starts_with('/') {
+            format!("Did you mean \"$HOME\"{home}?")
+        } else {
+            "Use the whole path.".to_owned()
+        };
+        return Err(Error::config(format!(
+            "`{text}` begins with ~, which the shell did not replace because of quotes. {meant}"
+        )));
+    }
+    let first = rest.split('/').next().unwrap_or_default();
+    let is_of_windows = first.len() > 2 && first.starts_with('%') && first.ends_with('%');
+    // Names of buckets have none of these.
+    let is_unfilled = rest.len() < text.len() && first.contains(['$', '{', '<']);
+    if rest.starts_with('$') || is_of_windows || is_unfilled {
+        let shown = if may_be_shown(text) { format!("`{text}`") } else { "The place".to_owned() };
+        return Err(Error::config(format!(
+            "{shown} begins with a variable that was not replaced by its value. Use double quotes or none in a shell, or write the value."
+        )));
+    }
+    Ok(())
+}
+
+/// A scheme of another kind of store, or a misspelt one.
+fn refuse_scheme(scheme: &str, rest: &str) -> Result<()> {
+    let lower = scheme.to_ascii_lowercase();
+    if lower == LOCAL || REMOTE.contains(&lower.as_str()) {
+        return Ok(());
+    }
+    let meant = match meant_by(&lower) {
+        Some(meant) if may_be_shown(&format!("{meant}://{rest}")) => {
+            format!(" Did you mean {meant}://{rest}?")
+        }
+        Some(meant) => format!(" Did you mean {meant}://…?"),
+        None => format!(" Use {PLACES}."),
+    };
+    // What is behind the scheme may hold a secret, and so may what is before it if it is none.
+    let shown = if is_scheme(scheme) { scheme } else { "…" };
+    Err(Error::config(format!("Cannot export to {shown}://….{meant}")))
+}
+
+/// `s3:/b/x`, `s3:b`, `C:\x`.
+fn without_slashes(text: &str, scheme: &str) -> Error {
+    let behind = text.get(scheme.len() + 1..).unwrap_or_default();
+    if scheme.len() == 1 {
+        return Error::config(format!(
+            "{} is a path of Windows. Use a path of this machine, with / between its parts.",
+            if may_be_shown(text) { format!("`{text}`") } else { "The place".to_owned() }
+        ));
+    }
+    let behind = behind.trim_start_matches('/');
+    let lower = scheme.to_ascii_lowercase();
+    let (meant, slashes) = match meant_by(&lower) {
+        Some(meant) => (format!("{meant}://{behind}"), "a slash"),
+        None if lower == LOCAL => (format!("{LOCAL}:///{behind}"), "slashes"),
+        None => {
+            let insist = format!("; ./{text} insists on a folder of that name");
+            let insist = if may_be_shown(text) { insist } else { String::new() };
+            return Error::config(format!(
+                "`{scheme}:` is not a kind of place that is known. Use {PLACES}{insist}."
+            ));
+        }
+    };
+    let (shown, meant) = if may_be_shown(&meant) {
+        (format!("`{text}`"), meant)
+    } else {
+        ("The place to export to".to_owned(), format!("{lower}://…"))
+    };
+    Error::config(format!("{shown} lacks {slashes} behind `{scheme}:`. Did you mean {meant}?"))
+}
+
+/// `s3//b/x`, `s3;//b/x`.
+fn refuse_lost_colon(text: &str, first: &str) -> Result<()> {
+    let scheme = first.trim_end_matches(|c: char| c.is_ascii_punctuation()).to_ascii_lowercase();
+    let is_known = scheme == LOCAL || REMOTE.contains(&scheme.as_str());
+    let Some(behind) = text.get(first.len()..).and_then(|rest| rest.strip_prefix("//")) else {
+        return Ok(());
+    };
+    if !is_known || !may_be_shown(&format!("{scheme}://{behind}")) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "`{text}` lacks a colon behind `{scheme}`. Did you mean {scheme}://{behind}?"
+    )))
+}
+
+/// A path of this machine with a backslash in it.
+///
+/// # Errors
+/// `Config`.
+pub(super) fn refuse_backslash(text: &str) -> Result<()> {
+    if !text.contains('\\') {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "`{text}` has a backslash, which libraries for tables take for a slash. Did you mean {}?",
+        text.replace('\\', "/")
+    )))
+}
+
+/// The scheme that a known, another program's or a misspelt one stands for.
+fn meant_by(scheme: &str) -> Option<&'static str> {
+    let is_near = |known: &&&str| {
+        scheme.len() > 1 && !OTHERS.contains(&scheme) && levenshtein(scheme, known) <= 1
+    };
+    let other = || OTHER_NAMES.iter().find(|(other, _)| *other == scheme).map(|(_, meant)| *meant);
+    let exact = REMOTE.iter().find(|known| **known == scheme).copied();
+    exact.or_else(other).or_else(|| REMOTE.iter().find(is_near).copied())
+}
+
+fn is_scheme(text: &str) -> bool {
+    let mut characters = text.chars();
+    characters.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && characters.all(|other| other.is_ascii_alphanumeric() || "+-.".contains(other))
+}
+
+/// Whether a text certainly holds no credentials: they are before an `@`, or in a query. The `@` of Azure is
+/// behind a container.
+fn may_be_shown(text: &str) -> bool {
+    match text.split_once("://") {
+        _ if text.contains(['?', '#']) => false,
+        Some((scheme, rest)) if scheme.starts_with("abfs") => {
+            let mut parts = rest.split('@');
+            !parts.next().unwrap_or_default().contains(':') && parts.count() < 2
+        }
+        Some((LOCAL, path)) if path.starts_with('/') => true,
+        _ => !text.contains('@'),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn refused(text: &str) -> String {
+        let error = refuse(text).expect_err(text);
+        assert_eq!(error.kind(), Kind::Config, "{text}");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_slip_is_refused_with_what_was_probably_meant() {
+        for (text, meant) in [
+            ("s3:/bucket/x", "s3://bucket/x"),
+            ("s3:bucket", "s3://bucket"),
+            ("S3:bucket/x", "s3://bucket/x"),
+            ("s3a:/bucket/x", "s3a://bucket/x"),
+            ("gs:/bucket/x", "gs://bucket/x"),
+            ("az:c/x", "az://c/x"),
+            ("abfss:/c/x", "abfss://c/x"),
+            (
+                "abfss:/c@a.dfs.core.windows.net/x",
+                "Did you mean abfss://c@a.dfs.core.windows.net/x?",
+            ),
+            ("file:/x", "file:///x"),
+            ("file:x/y", "file:///x/y"),
+            ("gcs:/b/x", "gs://b/x"),
+            ("s3//bucket/x", "s3://bucket/x"),
+            ("s3;//bucket/x", "s3://bucket/x"),
+            ("GS//b", "gs://b"),
+            ("gcs://b/x", "Did you mean gs://b/x?"),
+            ("s33://b/x", "Did you mean s3://b/x?"),
+            ("wasbs://c@a.blob.core.windows.net/x", "abfss://c@a.blob.core.windows.net/x"),
+            ("~", "\"$HOME\"?"),
+            ("~/lake", "\"$HOME\"/lake"),
+            ("~user/lake", "whole path"),
+            ("file://~/lake", "\"$HOME\"/lake"),
+            ("$HOME/lake", "double quotes"),
+            ("${LAKE}/x", "double quotes"),
+            ("file://$HOME/x", "double quotes"),
+            ("s3://$BUCKET/x", "double quotes"),
+            ("s3://${BUCKET}/x", "double quotes"),
+            ("gs://lake-$STAGE/x", "double quotes"),
+            ("az://<container>/x", "write the value"),
+            ("%HOME%/lake", "variable"),
+            ("C:\\data", "Windows"),
+            ("c:\\data\\lake", "Windows"),
+            ("C:/data", "Windows"),
+            ("C:", "Windows"),
+            ("c:data", "Windows"),
+            ("lake\\customers", "lake/customers"),
+            ("./lake\\customers", "./lake/customers"),
+            ("dbfs:/mnt/x", "./dbfs:/mnt/x"),
+            ("hdfs:x", "s3://bucket/path"),
+            ("http://host/x", "s3://bucket/path"),
+            ("dbfs:///mnt/x", "s3://bucket/path"),
+            ("'lake'", "Did you mean lake?"),
+            ("\"s3://b/x\"", "Did you mean s3://b/x?"),
+            ("lake ", "Did you mean lake?"),
+            (" s3://b/x", "Did you mean s3://b/x?"),
+            ("lake\n", "Did you mean lake?"),
+            ("", "empty"),
+            ("  ", "empty"),
+        ] {
+            let message = refused(text);
+            assert!(message.contains(meant), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_lost_slash_or_colon_is_found_for_every_kind_of_store() {
+        for scheme in REMOTE {
+            let meant = format!("Did you mean {scheme}://bucket/x?");
+            let upper = scheme.to_uppercase();
+            for text in [
+                format!("{scheme}:/bucket/x"),
+                format!("{scheme}:bucket/x"),
+                format!("{upper}:/bucket/x"),
+                format!("{scheme}//bucket/x"),
+                format!("{scheme};//bucket/x"),
+                format!(" {scheme}://bucket/x"),
+                format!("'{scheme}://bucket/x'"),
+            ] {
+                assert!(refused(&text).ends_with(&meant), "{text}: {}", refused(&text));
+            }
+            assert!(refuse(&format!("{scheme}://bucket/x")).is_ok());
+        }
+    }
+
+    #[test]
+    fn names_that_only_look_strange_are_places() {
+        for text in [
+            "lake",
+            "./s3:x",
+            "./$x",
+            "./~x",
+            "lake~",
+            "lake/s3:x",
+            "s3/bucket/x",
+            "lake//x",
+            "/data/$x",
+            "100%/x",
+            "é",
+            "s3://bucket/a$b",
+            "gs://bucket/~x",
+            "abfss://c@a.dfs.core.windows.net/x",
+            "FILE:///x",
+            "file:///home/me@corp/x",
+            "-x",
+        ] {
+            assert!(refuse(text).is_ok(), "{text}: {}", refused(text));
+        }
+    }
+
+    #[test]
+    fn nothing_that_may_be_a_secret_is_shown() {
+        for text in [
+            "s3:/key:hidden@bucket/x",
+            "s3:key:hidden@bucket",
+            "S3:/b/x?sig=hidden",
+            "s3//key:hidden@bucket/x",
+            "gcs://key:hidden@b/x",
+            "wasbs://c:hidden@a/x",
+            "abfss:/c:hidden@a/x",
+            "file:/x?hidden",
+            "https:/me:hidden@host/x",
+            "http://me:hidden@host/x",
+            "me:hidden@host://x",
+            "x:hidden@host",
+            "$USER:hidden@host",
+            "s3://${KEY}:hidden@b/x",
+            "' s3://k:hidden@b/x'",
+            "a1:hidden@b/x",
+        ] {
+            if let Err(error) = refuse(text) {
+                assert!(!error.to_string().contains("hidden"), "{text}: {error}");
+            }
+        }
+    }
+}
