@@ -1,6 +1,7 @@
 //! Edits that were made to customers while the simulator runs.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::customer::{Customer, id_of};
 
@@ -21,14 +22,16 @@ struct Edit {
 }
 
 impl Changes {
-    /// Edits `count` of `customers` customers at `now` (seconds since 1970); never one twice in a
-    /// call. Returns their ids.
-    pub(super) fn make(&mut self, count: u64, customers: u64, now: i64) -> Vec<u64> {
-        let count = count.min(customers);
+    /// Edits `count` of the customers with these indices at `now` (seconds since 1970); never one twice
+    /// in a call. Returns their ids.
+    pub(super) fn make(&mut self, count: u64, customers: &Range<u64>, now: i64) -> Vec<u64> {
+        let all = customers.end - customers.start;
+        let count = count.min(all);
         let mut ids = Vec::new();
         for _ in 0..count {
             // Scattered over the list, because an order by time is what the API does not promise.
-            let index = (u128::from(self.made) * STRIDE % u128::from(customers)) as u64;
+            let step = (u128::from(self.made) * STRIDE % u128::from(all)) as u64;
+            let index = customers.start + step;
             let edit = self.edits.entry(index).or_insert(Edit { times: 0, updated_on: now });
             edit.times += 1;
             edit.updated_on = now;

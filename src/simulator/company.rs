@@ -1,6 +1,6 @@
-//! The simulated company: its customers, what was asked of it, and what it answers.
+//! A simulated company: its customers, and what it answers.
 
-use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{TimeDelta, Utc};
@@ -14,98 +14,78 @@ use super::filter::Filter;
 use super::list::List;
 use super::reply::{Delivery, Reply};
 use super::request::Request;
-use super::script::{Script, Scripted};
+use super::script::Script;
 use super::stop::Stop;
 
 /// The path of the one method.
 pub(super) const LIST_PATH: &str = "/api/customer.list";
 
-/// Where a change is asked for over HTTP.
-pub(super) const CHANGE_PATH: &str = "/simulator/change";
-
-/// So many requests are remembered, so that a simulator may run for weeks.
-const REMEMBERED: usize = 10_000;
-
-/// What all connections share.
+/// One company among those that are simulated.
 #[derive(Debug)]
 pub(super) struct Company {
+    /// What faults and reports call it: `company-0007`.
+    pub(super) name: String,
+    /// How many customers it has.
     pub(super) customers: u64,
+    /// The index of its first customer: no two companies share a customer.
+    pub(super) first: u64,
     pub(super) token: String,
     pub(super) stop: Arc<Stop>,
     script: Mutex<Script>,
     changes: Mutex<Arc<Changes>>,
-    requests: Mutex<VecDeque<Request>>,
+    /// How often its list was asked for.
+    asked: AtomicU64,
 }
 
 impl Company {
-    pub(super) fn new(customers: u64, token: String, script: Script) -> Self {
+    /// A company of its own customers; `position` is counted from 0.
+    pub(super) fn new(
+        position: u64,
+        customers: u64,
+        token: String,
+        script: Script,
+        stop: Arc<Stop>,
+    ) -> Self {
         Self {
+            name: name_of(position),
             customers,
+            first: position * customers,
             token,
-            stop: Arc::default(),
+            stop,
             script: Mutex::new(script),
             changes: Mutex::default(),
-            requests: Mutex::default(),
+            asked: AtomicU64::new(0),
         }
     }
 
-    pub(super) fn queue(&self, next: Scripted) {
-        lock(&self.script).queue(next);
+    /// Its list is asked for once more.
+    pub(super) fn count(&self) {
+        self.asked.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn requests(&self) -> Vec<Request> {
-        lock(&self.requests).iter().cloned().collect()
+    /// How often its list was asked for.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
     }
 
     pub(super) fn change(&self, count: u64) -> Vec<u64> {
         // Replies that are being written keep the list as it was when they were asked for.
         let mut changes = lock(&self.changes);
-        Arc::make_mut(&mut changes).make(count, self.customers, Utc::now().timestamp())
+        let customers = self.first..self.first + self.customers;
+        Arc::make_mut(&mut changes).make(count, &customers, Utc::now().timestamp())
     }
 
+    /// What it answers: the fault whose turn it is, or the truth.
     pub(super) fn answer(&self, request: &Request) -> Answer {
-        if request.path == CHANGE_PATH {
-            return self.answer_change(request).into();
+        if request.path != LIST_PATH || request.method != "GET" {
+            return self.list(Fault::Healthy, request);
         }
-        self.remember(request);
-        let queued = lock(&self.script).next_queued();
-        match queued {
-            Some(Scripted::Reply(reply)) => reply.into(),
-            Some(Scripted::Fault(fault)) => self.play(fault, request),
-            None if request.path == LIST_PATH && request.method == "GET" => {
-                let fault = lock(&self.script).next_fault();
-                self.play(fault, request)
-            }
-            None => self.list(Fault::Healthy, request),
-        }
-    }
-
-    fn remember(&self, request: &Request) {
-        let mut requests = lock(&self.requests);
-        if requests.len() == REMEMBERED {
-            requests.pop_front();
-        }
-        requests.push_back(request.clone());
-    }
-
-    fn answer_change(&self, request: &Request) -> Reply {
-        let count = request.parameter("customers").and_then(|count| count.parse().ok());
-        match (request.method.as_str(), count) {
-            ("POST", Some(count)) => {
-                let ids = self.change(count);
-                Reply::json(json!({"changed": ids.len(), "ids": ids}).to_string())
-            }
-            ("POST", None) => Reply::new(
-                400,
-                "application/json",
-                r#"{"message":"say how many: POST /simulator/change?customers=3"}"#,
-            ),
-            _ => method_not_allowed("POST"),
-        }
+        let fault = lock(&self.script).next_fault();
+        self.play(fault, request)
     }
 
     /// The answer to a request when the fault is played.
-    fn play(&self, fault: Fault, request: &Request) -> Answer {
+    pub(super) fn play(&self, fault: Fault, request: &Request) -> Answer {
         match fault {
             Fault::StatusZero(message) => envelope("0", &message).into(),
             Fault::TokenRefused => token_refused().into(),
@@ -182,7 +162,7 @@ impl Company {
             Err(name) => return envelope("0", &format!("Invalid value for {name}")).into(),
         };
         let list = List {
-            customers: self.customers,
+            customers: self.first..self.first + self.customers,
             changes: Arc::clone(&lock(&self.changes)),
             filter,
             fault,
@@ -202,7 +182,12 @@ impl Company {
     }
 }
 
-fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+/// What a company is called; `position` is counted from 0.
+pub(super) fn name_of(position: u64) -> String {
+    format!("company-{:04}", position + 1)
+}
+
+pub(super) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -229,7 +214,7 @@ fn rate_limit(retry_after: &str) -> Reply {
     json_status(429, "Too many requests").header("Retry-After", retry_after)
 }
 
-fn method_not_allowed(allowed: &str) -> Reply {
+pub(super) fn method_not_allowed(allowed: &str) -> Reply {
     web_page(405, "Method not allowed").header("Allow", allowed)
 }
 

@@ -141,33 +141,49 @@ pub struct ScheduledFault {
     pub fault: Fault,
     /// How many requests it happens to, at least one; `None` is every request from then on.
     pub times: Option<u64>,
+    /// The company it happens to; `None` is each of them, one by one.
+    pub company: Option<String>,
 }
 
 impl From<Fault> for ScheduledFault {
     /// For every request.
     fn from(fault: Fault) -> Self {
-        Self { fault, times: None }
+        Self { fault, times: None, company: None }
     }
 }
 
 impl FromStr for ScheduledFault {
     type Err = Error;
 
-    /// Reads `NAME[:ARGUMENT][@TIMES]`.
+    /// Reads `NAME[:ARGUMENT][@COMPANY][@TIMES]`; a company is `company-0007`.
     ///
     /// # Errors
     /// As for a [`Fault`], and `Config` for zero times.
     fn from_str(text: &str) -> Result<Self> {
         let times =
-            text.rsplit_once('@').and_then(|(fault, times)| Some((fault, times.parse().ok()?)));
-        match times {
-            None => Ok(Fault::from_str(text)?.into()),
-            Some((_, 0)) => Err(Error::config(format!(
-                "the fault {text} would never be played: @TIMES is at least 1"
-            ))),
-            Some((fault, times)) => Ok(Self { fault: fault.parse()?, times: Some(times) }),
-        }
+            text.rsplit_once('@').and_then(|(rest, times)| Some((rest, times.parse().ok()?)));
+        let (rest, times) = match times {
+            Some((_, 0)) => {
+                return Err(Error::config(format!(
+                    "the fault {text} would never be played: @TIMES is at least 1"
+                )));
+            }
+            Some((rest, times)) => (rest, Some(times)),
+            None => (text, None),
+        };
+        let company = rest.rsplit_once('@').filter(|(_, company)| is_company(company));
+        let (fault, company) = match company {
+            Some((fault, company)) => (fault, Some(company.to_owned())),
+            None => (rest, None),
+        };
+        Ok(Self { fault: fault.parse()?, times, company })
     }
+}
+
+/// Whether a text is the name of a simulated company.
+fn is_company(text: &str) -> bool {
+    let number = text.strip_prefix("company-").unwrap_or_default();
+    number.len() >= 4 && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 const YEAR_OF_SECONDS: u64 = 366 * 86_400;

@@ -2,6 +2,7 @@
 //! length.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::altered::{Place, alters_records, write_altered};
@@ -18,7 +19,8 @@ const PIECE: usize = 64 * 1024;
 /// The reply to one request. Written twice it gives the same bytes.
 #[derive(Debug)]
 pub(super) struct List {
-    pub(super) customers: u64,
+    /// The indices of its customers.
+    pub(super) customers: Range<u64>,
     pub(super) changes: Arc<Changes>,
     pub(super) filter: Filter,
     pub(super) fault: Fault,
@@ -35,7 +37,7 @@ pub(super) struct List {
 /// What writing to `out` gives.
 pub fn write_reply(mut out: impl Write, customers: u64) -> io::Result<u64> {
     let list = List {
-        customers,
+        customers: 0..customers,
         changes: Arc::default(),
         filter: Filter::everything(),
         fault: Fault::Healthy,
@@ -55,7 +57,7 @@ impl List {
         buffer.extend_from_slice(head.as_bytes());
         let mut customer = Customer::default();
         let mut place = Place::default();
-        for index in 0..self.customers {
+        for index in self.customers.clone() {
             self.fill(&mut customer, index)?;
             if !self.filter.accepts(&customer) {
                 continue;

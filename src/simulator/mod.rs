@@ -8,6 +8,7 @@
 mod altered;
 mod answer;
 mod changes;
+mod companies;
 mod company;
 mod customer;
 mod delivery;
@@ -42,7 +43,7 @@ use crate::error::{Error, Result};
 /// The token that opens the simulator unless another is asked for.
 pub const DEMO_TOKEN: &str = "demo-token-of-the-simulator";
 
-/// More customers than this have no ids.
+/// More customers than this, of all companies together, have no ids.
 const MOST_CUSTOMERS: u64 = 1_000_000_000_000;
 
 /// What a simulator is to be like.
@@ -50,18 +51,34 @@ const MOST_CUSTOMERS: u64 = 1_000_000_000_000;
 pub struct Options {
     /// The TCP port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// How many customers the company has, at most 10^12; about one in twelve is deactivated.
+    /// How many customers a company has, 10^12 together at most; about one in twelve is deactivated.
     pub customers: u64,
-    /// The `authenticationToken` it accepts.
+    /// The `authenticationToken` that a single company accepts.
     pub token: String,
-    /// Played on `customer.list` one after the other; after them every reply is healthy.
+    /// Companies with customers and a token of their own each: `company-0001` has `demo-token-0001`, and
+    /// so on. `None` is one company, with `token`.
+    pub companies: Option<u32>,
+    /// How long `customer.list` waits before it answers.
+    pub latency: Duration,
+    /// Played on `customer.list` one after the other, by each company for itself or by the one that is
+    /// named; after them every reply is healthy.
     pub faults: Vec<ScheduledFault>,
+    /// Is shown each request with the company it is of and the status of the answer, before that is sent.
+    pub on_request: Option<fn(&str, &Request, u16)>,
 }
 
 impl Default for Options {
-    /// A free port, 1000 customers, [`DEMO_TOKEN`], no faults.
+    /// A free port, one company with 1000 customers and [`DEMO_TOKEN`], no latency and no faults.
     fn default() -> Self {
-        Self { port: 0, customers: 1000, token: DEMO_TOKEN.to_owned(), faults: Vec::new() }
+        Self {
+            port: 0,
+            customers: 1000,
+            token: DEMO_TOKEN.to_owned(),
+            companies: None,
+            latency: Duration::ZERO,
+            faults: Vec::new(),
+            on_request: None,
+        }
     }
 }
 
@@ -70,7 +87,7 @@ impl Default for Options {
 pub struct Simulator {
     address: SocketAddr,
     base_url: String,
-    company: Arc<company::Company>,
+    companies: Arc<companies::Companies>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -79,28 +96,21 @@ impl Simulator {
     ///
     /// # Errors
     /// `Config` when the port is taken or not ours to take, the token is empty, there are too many
-    /// customers, or a fault stands behind one that never ends; `System` when the machine has no
+    /// customers or no companies, or a fault stands behind one that never ends or names no company; `System` when the machine has no
     /// socket or thread left.
     pub fn start(options: Options) -> Result<Self> {
-        let Options { port, customers, token, faults } = options;
-        if token.is_empty() {
-            return Err(Error::config("the simulator's token must not be empty"));
-        }
-        if customers > MOST_CUSTOMERS {
-            return Err(Error::config("the simulator has at most 1000000000000 customers"));
-        }
-        let script = script::Script::new(faults)?;
-        let company = Arc::new(company::Company::new(customers, token, script));
+        let port = options.port;
+        let companies = Arc::new(companies::Companies::new(options)?);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .map_err(|error| cannot_listen(port, error))?;
         let address = listener.local_addr().map_err(|error| cannot_listen(port, error))?;
-        let served = Arc::clone(&company);
+        let served = Arc::clone(&companies);
         let thread = thread::Builder::new()
             .name("simulator".to_owned())
             .spawn(move || server::serve(&listener, &served))
             .map_err(|error| Error::system("no thread for the simulator").caused_by(error))?;
         let base_url = format!("http://{address}/api");
-        Ok(Self { address, base_url, company, thread: Some(thread) })
+        Ok(Self { address, base_url, companies, thread: Some(thread) })
     }
 
     /// What goes before `/customer.list`: `http://127.0.0.1:PORT/api`.
@@ -108,34 +118,49 @@ impl Simulator {
         &self.base_url
     }
 
-    /// The `authenticationToken` it accepts.
+    /// The `authenticationToken` it accepts; that of the first company where there are several.
     pub fn token(&self) -> &str {
-        &self.company.token
+        &self.companies.first().token
+    }
+
+    /// The companies, each with its name and the token it accepts.
+    pub fn companies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.companies.all().map(|company| (company.name.as_str(), company.token.as_str()))
+    }
+
+    /// How often a company's list was asked for; `None` if there is no such company.
+    pub fn asked(&self, company: &str) -> Option<u64> {
+        Some(self.companies.named(company)?.asked())
+    }
+
+    /// The most requests for lists that were answered at once.
+    pub fn most_at_once(&self) -> u64 {
+        self.companies.most_at_once()
     }
 
     /// Queues what one request gets, before any scheduled fault: the next request, or the one after
     /// those that are queued already. `/simulator/change` takes nothing from the queue.
     pub fn reply_next(&self, next: impl Into<Scripted>) {
-        self.company.queue(next.into());
+        self.companies.queue(next.into());
     }
 
     /// Edits so many customers now, different ones until all had their turn: one in four is
     /// deactivated or activated, the others are renamed. Returns their ids. Later replies have the
     /// edits, `updatedOn` included; over HTTP it is `POST /simulator/change?customers=N`, which
-    /// answers `{"changed": N, "ids": […]}`.
+    /// answers `{"changed": N, "ids": […]}`. Where there are several companies, each edits so many.
     pub fn change(&self, customers: u64) -> Vec<u64> {
-        self.company.change(customers)
+        self.companies.change(customers)
     }
 
-    /// The last 10,000 requests, oldest first, without those for changes.
+    /// The last 10,000 requests, oldest first, without those to `/simulator/…`.
     pub fn requests(&self) -> Vec<Request> {
-        self.company.requests()
+        self.companies.requests()
     }
 }
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.company.stop.stop();
+        self.companies.stop.stop();
         // The listening thread waits for a connection, so it gets one. Without it the thread could
         // not be joined, and is left to end with the process.
         let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1));

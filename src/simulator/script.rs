@@ -29,10 +29,9 @@ impl From<Reply> for Scripted {
     }
 }
 
-/// The queue and the schedule, consumed as requests come.
+/// The schedule of a company, consumed as requests come.
 #[derive(Debug, Default)]
 pub(super) struct Script {
-    queue: VecDeque<Scripted>,
     schedule: VecDeque<ScheduledFault>,
 }
 
@@ -49,16 +48,7 @@ impl Script {
         if schedule.iter().any(|scheduled| scheduled.times == Some(0)) {
             return Err(Error::config("a fault cannot be played for 0 requests"));
         }
-        Ok(Self { queue: VecDeque::new(), schedule: schedule.into() })
-    }
-
-    pub(super) fn queue(&mut self, next: Scripted) {
-        self.queue.push_back(next);
-    }
-
-    /// What a test queued for this request.
-    pub(super) fn next_queued(&mut self) -> Option<Scripted> {
-        self.queue.pop_front()
+        Ok(Self { schedule: schedule.into() })
     }
 
     /// The scheduled fault of this request.

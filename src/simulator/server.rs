@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::answer::Answer;
-use super::company::Company;
+use super::companies::Companies;
 use super::delivery::deliver;
 use super::reply::Reply;
 use super::request::{Received, receive};
@@ -19,21 +19,21 @@ struct Connection {
     thread: JoinHandle<()>,
 }
 
-/// Answers until the company's stop is set and one more connection, which nobody answers, arrives.
-pub(super) fn serve(listener: &TcpListener, company: &Arc<Company>) {
+/// Answers until the stop is set and one more connection, which nobody answers, arrives.
+pub(super) fn serve(listener: &TcpListener, companies: &Arc<Companies>) {
     let mut connections: Vec<Connection> = Vec::new();
     loop {
         let accepted = listener.accept();
-        if company.stop.is_stopped() {
+        if companies.stop.is_stopped() {
             break;
         }
         connections.retain(|connection| !connection.thread.is_finished());
-        let connection = accepted.and_then(|(stream, _)| open(stream, Arc::clone(company)));
+        let connection = accepted.and_then(|(stream, _)| open(stream, Arc::clone(companies)));
         match connection {
             Ok(connection) => connections.push(connection),
             // No descriptor or no thread is left: those that are busy will free some.
             Err(_) => {
-                company.stop.sleep(Duration::from_millis(20));
+                companies.stop.sleep(Duration::from_millis(20));
             }
         }
     }
@@ -46,30 +46,32 @@ pub(super) fn serve(listener: &TcpListener, company: &Arc<Company>) {
     }
 }
 
-fn open(stream: TcpStream, company: Arc<Company>) -> io::Result<Connection> {
+fn open(stream: TcpStream, companies: Arc<Companies>) -> io::Result<Connection> {
     let stream = Arc::new(stream);
     let weak = Arc::downgrade(&stream);
     let thread =
         thread::Builder::new().name("simulator-connection".to_owned()).spawn(move || {
             // What fails here is the client's going away, which is no concern of the simulator.
-            let _ = answer(&stream, &company);
+            let _ = answer(&stream, &companies);
         })?;
     Ok(Connection { stream: weak, thread })
 }
 
-fn answer(stream: &TcpStream, company: &Company) -> io::Result<()> {
+fn answer(stream: &TcpStream, companies: &Companies) -> io::Result<()> {
     stream.set_nodelay(true)?;
     match receive(stream)? {
         Received::Nothing => Ok(()),
         Received::Request(request) => {
-            let answer = company.answer(&request);
-            deliver(stream, &answer, request.understands_chunks, &company.stop)?;
+            // It counts as at work until its last byte is sent.
+            let _at_work = companies.begin(&request);
+            let answer = companies.answer(&request);
+            deliver(stream, &answer, request.understands_chunks, &companies.stop)?;
             // A close with a body unread is a reset, which may destroy the answer.
             if request.method == "GET" { Ok(()) } else { drain(stream) }
         }
         Received::Unreadable(status) => {
             let reply = Reply::new(status, "text/plain", "This is no request.\n");
-            deliver(stream, &Answer::from(reply), false, &company.stop)?;
+            deliver(stream, &Answer::from(reply), false, &companies.stop)?;
             drain(stream)
         }
     }

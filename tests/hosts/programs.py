@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import time
 import urllib.request
@@ -222,10 +221,9 @@ class Simulator:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             text = said.read_text(errors="replace")
-            url = re.search(r"^base_url: (http://127\.0\.0\.1:\d+/api)\n", text, re.MULTILINE)
-            token = re.search(r"^authentication_token: (\S+)\n", text, re.MULTILINE)
-            if url and token:
-                self.url, self.token = url[1], token[1]
+            if text.endswith("\n"):
+                config = json.loads(text)
+                self.url, self.token = config["base_url"], config["authentication_token"]
                 return
             if self._process.poll() is not None:
                 break

@@ -1,5 +1,6 @@
 //! The simulator seen from the wire, by a client that hides nothing.
 
+mod companies;
 mod content;
 mod delivery;
 mod list;

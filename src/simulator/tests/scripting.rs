@@ -22,7 +22,7 @@ fn faults_are_read_from_text() {
     assert_eq!(read("status-zero:a:b@c"), Fault::StatusZero("a:b@c".to_owned()));
     assert_eq!(read("bad-ids"), Fault::BadIds(7));
     let scheduled = |text: &str| ScheduledFault::from_str(text).unwrap();
-    assert_eq!(scheduled("pretty@3"), ScheduledFault { fault: Fault::Pretty, times: Some(3) });
+    assert_eq!(scheduled("pretty@3"), ScheduledFault { times: Some(3), ..Fault::Pretty.into() });
     assert_eq!(scheduled("pretty"), Fault::Pretty.into());
     assert_eq!(scheduled("status-zero:mail me@home").times, None);
 }

@@ -5,4 +5,5 @@ mod generated;
 mod process;
 mod secrecy;
 mod signals;
+mod simulate;
 mod stdout;
