@@ -15,6 +15,9 @@ pub enum TableMode {
     Append,
     /// Exactly what Komet Sales has now
     Overwrite,
+    /// Every version of a record, with the time at which it was valid
+    #[value(skip)]
+    History,
 }
 
 impl TableMode {

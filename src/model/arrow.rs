@@ -16,6 +16,16 @@ pub const EXTRA_NULLED: u64 = 1 << 63;
 /// The column of a table that says when a row was extracted: when its request was sent.
 pub const EXTRACTED_AT: &str = "_extracted_at";
 
+/// The column of a history that says when a version of a row began: the first moment at which it is valid.
+pub const VALID_FROM: &str = "_valid_from";
+
+/// The column of a history that says when a version of a row ended: the first moment at which it is not
+/// valid any more.
+pub const VALID_TO: &str = "_valid_to";
+
+/// The column of a history that says whether a version of a row is valid now.
+pub const IS_CURRENT: &str = "_is_current";
+
 /// A column of a table that is no declared field.
 struct ProductColumn {
     name: &'static str,
@@ -26,12 +36,27 @@ struct ProductColumn {
 
 /// The columns that tables have besides the declared fields. Their numbers begin where those of declared
 /// fields never reach.
-const PRODUCT_COLUMNS: [ProductColumn; 2] = [
+const PRODUCT_COLUMNS: &[ProductColumn] = &[
     ProductColumn { name: EXTRA, field_id: 1001, documentation: EXTRA_DOCUMENTATION },
     ProductColumn {
         name: EXTRACTED_AT,
         field_id: 1002,
         documentation: "When the request was sent whose reply had this row, in UTC.",
+    },
+    ProductColumn {
+        name: VALID_FROM,
+        field_id: 1004,
+        documentation: "When this version of the row began, in UTC. It is valid from here on.",
+    },
+    ProductColumn {
+        name: VALID_TO,
+        field_id: 1005,
+        documentation: "When this version of the row ended, in UTC. It is valid before that, not at it. Null while it is current.",
+    },
+    ProductColumn {
+        name: IS_CURRENT,
+        field_id: 1006,
+        documentation: "Whether this version of the row is the one that is valid now.",
     },
 ];
 
@@ -81,7 +106,19 @@ pub fn table_schema(stream: &Stream) -> SchemaRef {
     Arc::new(Schema::new(fields.chain([Arc::new(extracted_at)]).collect::<Vec<_>>()))
 }
 
-/// One line on a column of [`table_schema`].
+/// The schema of a history: that of a table, and when each version of a row is valid.
+pub fn history_schema(stream: &Stream) -> SchemaRef {
+    let validity = [
+        Field::new(VALID_FROM, data_type(Type::Timestamp), false),
+        Field::new(VALID_TO, data_type(Type::Timestamp), true),
+        Field::new(IS_CURRENT, DataType::Boolean, false),
+    ];
+    let table = table_schema(stream);
+    let fields = table.fields().iter().cloned();
+    Arc::new(Schema::new(fields.chain(validity.map(Arc::new)).collect::<Vec<_>>()))
+}
+
+/// One line on a column of [`table_schema`] or [`history_schema`].
 pub fn column_documentation(stream: &Stream, name: &str) -> Option<&'static str> {
     match stream.fields.iter().find(|field| field.name == name) {
         Some(field) => Some(field.documentation),
@@ -89,7 +126,7 @@ pub fn column_documentation(stream: &Stream, name: &str) -> Option<&'static str>
     }
 }
 
-/// The number by which Parquet files and Iceberg know a column of [`table_schema`]. Declared fields are
+/// The number by which Parquet files and Iceberg know a column of [`table_schema`] or [`history_schema`]. Declared fields are
 /// numbered from 1 on, so a new field is declared behind the others.
 pub fn field_id(stream: &Stream, name: &str) -> Option<i32> {
     match stream.fields.iter().position(|field| field.name == name) {

@@ -6,13 +6,14 @@ use super::survey::Seen;
 use super::{TableOptions, columns};
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
+use crate::model::Stream;
 
-/// Whether this program may write to a version.
+/// Whether this program may write to a version; gives the mode that its table has.
 ///
 /// # Errors
 /// `Config`: somebody else's table, one with columns or features that are not known here, or one that
 /// another mode writes.
-pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Result<()> {
+pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Result<TableMode> {
     let TableOptions { mode, is_whole, .. } = *options;
     let place = log.place();
     if !version.is_ours {
@@ -21,8 +22,12 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
         )));
     }
     if let Some(damage) = version.damage.as_ref().filter(|_| mode != TableMode::Overwrite) {
+        let instead = match version.is_history() {
+            true => "export to another place",
+            false => "export once with --mode overwrite",
+        };
         return Err(Error::config(format!(
-            "The log of the table at {place} is damaged: {damage}. Restore the log, or export once with --mode overwrite."
+            "The log of the table at {place} is damaged: {damage}. Restore the log, or {instead}."
         )));
     }
     if version.note.is_none() && !is_whole {
@@ -30,23 +35,14 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
             "The table at {place} has lost what this program noted in it, as checkpoints of some other tools do. Export once with --full-refresh, which reads everything and notes it again."
         )));
     }
-    let noted = match &version.note {
-        Some(note) => note.mode,
+    let there = match &version.note {
+        Some(note) => note.table_mode,
         None => mode_of_rows(log, version)?,
     };
-    match (noted, mode) {
-        (TableMode::Append, TableMode::Merge) => {
-            return Err(Error::config(format!(
-                "The table at {place} has one row per version, written with --mode append. Use --mode append again, or export to another place."
-            )));
-        }
-        (TableMode::Merge, TableMode::Append) => {
-            return Err(Error::config(format!(
-                "The table at {place} has one row per {}, written with --mode merge. Use --mode merge again, or export to another place.",
-                log.stream.record
-            )));
-        }
-        _ => {}
+    if let Some(why) = refusal(there, mode, log.stream) {
+        return Err(Error::config(format!(
+            "The table at {place} {why}, or export to another place."
+        )));
     }
     columns::check(&version.snapshot.schema(), log.stream, &place)?;
     let is_partitioned = log.is_partitioned(version)?;
@@ -69,13 +65,54 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
             "The table at {place} has been given partitions or mapped columns, which this program does not write. Export to another place."
         )));
     }
-    Ok(())
+    Ok(there)
 }
 
-/// The mode that the rows of a table show, where nothing else does: an id that occurs twice is of a history of
-/// versions. Nothing tells a table of single rows from one that was overwritten.
+/// Why a mode does not write to a table of another one, and what to do; `None` where it does.
+fn refusal(there: TableMode, mode: TableMode, stream: &Stream) -> Option<String> {
+    use TableMode::{Append, History, Merge, Overwrite};
+    let (what, instead) = match (there, mode) {
+        (Merge | Overwrite, Merge) | (Append | Overwrite, Append) => return None,
+        (Merge | Append | Overwrite, Overwrite) | (History, History) => return None,
+        (Merge, Append | History) => (format!("one row per {}", stream.record), "merge"),
+        (Append, Merge | History) => ("one row per version".to_owned(), "append"),
+        (History, Merge | Append | Overwrite) => ("dated versions".to_owned(), "history"),
+        (Overwrite, History) => {
+            let why = "has rows that were written with --mode overwrite, and no history. Use --mode merge or append";
+            return Some(why.to_owned());
+        }
+    };
+    Some(format!("has {what}, written with --mode {instead}. Use --mode {instead} again"))
+}
+
+/// The mode that a table shows, where no note says it: the columns of a history are its own, and an id that
+/// occurs twice has versions. Nothing tells a table of single rows from one that was overwritten.
 fn mode_of_rows(log: &Log, version: &Version) -> Result<TableMode> {
+    if version.is_history() {
+        return Ok(TableMode::History);
+    }
     let mut seen = Seen::default();
     keys_of(log, version, |keys| seen.take_keys(keys))?;
     Ok(if seen.twice.is_empty() { TableMode::Overwrite } else { TableMode::Append })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::customers::CUSTOMERS;
+
+    #[test]
+    fn a_table_takes_its_own_mode_and_an_overwrite_unless_it_is_a_history() {
+        use TableMode::{Append, History, Merge, Overwrite};
+        let modes = [Merge, Append, Overwrite, History];
+        for (there, taken) in [
+            (Merge, &[Merge, Overwrite][..]),
+            (Append, &[Append, Overwrite]),
+            (Overwrite, &[Merge, Append, Overwrite]),
+            (History, &[History]),
+        ] {
+            let found = modes.map(|mode| refusal(there, mode, &CUSTOMERS).is_none());
+            assert_eq!(found, modes.map(|mode| taken.contains(&mode)), "{there}");
+        }
+    }
 }

@@ -114,7 +114,7 @@ fn of_version(log: &Log, version: &Version) -> Result<Contents> {
     let mut contents = newest.contents(log.place(), Kind::Table, bytes, version.files.len());
     contents.version = Some(version.number());
     if let Some(note) = &version.note {
-        contents.mode = Some(note.mode);
+        contents.mode = Some(note.table_mode);
         contents.cursor = note.state.cursor;
     }
     contents.runs = runs(log)?;

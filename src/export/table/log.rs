@@ -24,6 +24,7 @@ use crate::export::mode::TableMode;
 use crate::export::parquet::Written;
 use crate::log::Log as Messages;
 use crate::model::Stream;
+use crate::model::arrow::VALID_FROM;
 use crate::store::{Store, kind_among};
 
 /// What commits say of who made them.
@@ -249,7 +250,7 @@ impl Log {
     ) -> Result<Option<CommittedTransaction>, KernelError> {
         let Version { snapshot, files, listed, .. } = version;
         let operation = match change.note.mode {
-            TableMode::Merge => UpdateTableOperation::Merge,
+            TableMode::Merge | TableMode::History => UpdateTableOperation::Merge,
             TableMode::Append | TableMode::Overwrite => UpdateTableOperation::Write,
         };
         let last = snapshot.get_app_id_version(DOMAIN, &self.engine)?.unwrap_or_default();
@@ -331,6 +332,11 @@ impl Version {
     /// Its number.
     pub(in crate::export) fn number(&self) -> u64 {
         self.snapshot.version()
+    }
+
+    /// Whether it has the columns of a history.
+    pub(super) fn is_history(&self) -> bool {
+        self.snapshot.schema().field(VALID_FROM).is_some()
     }
 
     /// What its rows say against the note of the commit that made this version.

@@ -17,6 +17,8 @@ mod recover;
 mod run;
 mod strangers;
 mod survey;
+#[cfg_attr(not(test), expect(dead_code, reason = "histories are not written yet"))]
+mod validity;
 
 pub use contents::{Contents, of_file, of_table};
 pub(super) use locate::refuse_inside;
@@ -51,6 +53,8 @@ pub struct TableOptions {
 pub struct Table<'a> {
     log: Log,
     version: Option<Version>,
+    /// The mode of the table that is there.
+    there: Option<TableMode>,
     options: TableOptions,
     run: String,
     messages: &'a dyn Messages,
@@ -81,12 +85,18 @@ impl<'a> Table<'a> {
         }
         let log = Log::new(store, folder, stream);
         let version = log.load()?;
-        match &version {
-            Some(version) => check::check(&log, version, &options)?,
-            None => log.store.probe(&log.folder, true)?,
-        }
+        let there = match &version {
+            Some(version) => Some(check::check(&log, version, &options)?),
+            None => log.store.probe(&log.folder, true).map(|()| None)?,
+        };
         let run = run_name(now);
-        Ok(Self { log, version, options, run, messages, report: None })
+        Ok(Self { log, version, there, options, run, messages, report: None })
+    }
+
+    /// The mode that the table has after the export: an overwrite keeps what is there.
+    fn mode(&self) -> TableMode {
+        let kept = self.there.filter(|_| self.options.mode == TableMode::Overwrite);
+        kept.unwrap_or(self.options.mode)
     }
 
     /// Rows that its readers see now.

@@ -21,8 +21,11 @@ const VERSION: u64 = 1;
 pub(in crate::export) struct Note {
     /// The run that committed.
     pub(in crate::export) run: String,
-    /// Its mode. A table that was overwritten may be merged into or appended to.
+    /// Its mode.
     pub(in crate::export) mode: TableMode,
+    /// The mode of the table, which an overwrite keeps. Where it is that of an overwrite, the table was made by
+    /// one, and may be merged into or appended to.
+    pub(in crate::export) table_mode: TableMode,
     /// When the latest request was sent whose rows the table has.
     pub(in crate::export) extracted_at: Timestamp,
     /// When the request was sent whose rows were all that the table had, if it was ever overwritten.
@@ -51,6 +54,7 @@ impl Note {
             "version": VERSION,
             "run": self.run,
             "mode": self.mode,
+            "table_mode": self.table_mode,
             "extracted_at": self.extracted_at.to_string(),
             "overwritten_at": self.overwritten_at.map(|time| time.to_string()),
             "state": self.state.to_json(stream),
@@ -75,10 +79,13 @@ impl Note {
             _ => return Err(unreadable(place)),
         }
         let text = |member: &str| json[member].as_str().ok_or_else(|| unreadable(place));
+        let mode = |name: &str| TableMode::named(name).ok_or_else(|| unreadable(place));
         let state = State::from_json(&json["state"], stream, Zone::UTC)?;
         Ok(Self {
             run: text("run")?.to_owned(),
-            mode: TableMode::named(text("mode")?).ok_or_else(|| unreadable(place))?,
+            mode: mode(text("mode")?)?,
+            // Not noted before 0.2.
+            table_mode: mode(json["table_mode"].as_str().map_or_else(|| text("mode"), Ok)?)?,
             extracted_at: Zone::UTC
                 .parse(text("extracted_at")?)
                 .ok_or_else(|| unreadable(place))?,
@@ -113,15 +120,19 @@ mod tests {
         for cursor in [None, Some(time("2024-01-01T00:00:00.5"))] {
             let note = Note {
                 run: "a-run".into(),
-                mode: TableMode::Append,
+                mode: TableMode::Overwrite,
+                table_mode: TableMode::Append,
                 extracted_at: time("2026-11-24T06:02:03.123456"),
                 overwritten_at: cursor,
                 state: State { cursor, scope: Some("abc".into()) },
                 made: cursor.map(|_| Made { version: 7, rows: 12 }),
                 filters: cursor.map(|_| BTreeMap::from([("name".into(), "Flores".into())])),
             };
-            let text = note.to_json(&CUSTOMERS).to_string();
-            assert_eq!(Note::from_json(&text, &CUSTOMERS, "t").unwrap(), note);
+            let mut json = note.to_json(&CUSTOMERS);
+            assert_eq!(Note::from_json(&json.to_string(), &CUSTOMERS, "t").unwrap(), note);
+            json.as_object_mut().unwrap().remove("table_mode");
+            let older = Note::from_json(&json.to_string(), &CUSTOMERS, "t").unwrap();
+            assert_eq!(older.table_mode, TableMode::Overwrite, "0.1 did not note what is kept");
         }
     }
 

@@ -89,6 +89,7 @@ mod tests {
         Note {
             run: "r".into(),
             mode,
+            table_mode: mode,
             extracted_at: at(second),
             overwritten_at,
             state,

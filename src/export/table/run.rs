@@ -321,9 +321,8 @@ impl<'r, 'a> Run<'r, 'a> {
             "Another commit to the table at {place} came first; the rows are applied to the new version."
         ));
         let version = self.table.log.load()?;
-        if let Some(version) = &version {
-            check(&self.table.log, version, &self.table.options)?;
-        }
+        let Table { log, options, .. } = &*self.table;
+        self.table.there = version.as_ref().map(|there| check(log, there, options)).transpose()?;
         let noted = version.as_ref().and_then(|version| version.note.as_ref());
         let extracted_at = self.receipt.extracted_at;
         self.read.check(noted, self.table.options.mode, extracted_at).map_err(conflict)?;
@@ -336,6 +335,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let own = Note {
             run: self.table.run.clone(),
             mode: self.table.options.mode,
+            table_mode: self.table.mode(),
             extracted_at: self.receipt.extracted_at,
             overwritten_at: None,
             state: checkpoint.state().clone(),

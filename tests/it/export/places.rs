@@ -297,11 +297,39 @@ fn overwriting_leaves_exactly_the_reply_in_one_commit() {
     let rows = as_records(lake(&connector).rows());
     let kept: Vec<_> = rows.iter().map(|row| (row["id"].as_i64(), row["name"].as_str())).collect();
     assert_eq!(kept, [(Some(2), Some("b")), (Some(4), Some("later"))]);
-    for mode in ["append", "merge"] {
-        replying(&simulator, &[(2, "b", time)]);
-        into_table(&connector, &["--mode", mode, "--full-refresh"]);
-        replying(&simulator, &[(2, "b", time), (4, "d", time)]);
-        into_table(&connector, &["--mode", "overwrite"]);
+}
+
+#[test]
+fn an_overwrite_keeps_the_mode_of_a_table_and_one_that_it_made_takes_merge_or_append() {
+    let time = "2024-01-01T00:00:00";
+    for (mode, other) in [("append", "merge"), ("merge", "append")] {
+        for is_made_by_it in [false, true] {
+            let simulator = simulator(0);
+            let connector = Connector::of(&simulator);
+            if is_made_by_it {
+                replying(&simulator, &[(1, "a", time)]);
+                into_table(&connector, &["--mode", "overwrite"]);
+            }
+            replying(&simulator, &[(2, "b", time)]);
+            into_table(&connector, &["--mode", mode, "--full-refresh", "--allow-shrink"]);
+            for _ in 0..2 {
+                replying(&simulator, &[(2, "b", time), (4, "d", time)]);
+                let over = into_table(&connector, &["--mode", "overwrite"]);
+                assert_eq!(over["mode"], "overwrite");
+            }
+            let shown = connector.run(&["show", "lake", "--json"]);
+            let shown: Value = serde_json::from_str(shown.text()).unwrap();
+            assert_eq!(
+                (&shown["mode"], &shown["runs"][0]["mode"]),
+                (&json!(mode), &json!("overwrite"))
+            );
+            let refused = export(&connector, "lake", &["--mode", other]);
+            assert_eq!(refused.code, Some(78), "{}", refused.stderr);
+            assert!(refused.stderr.contains(&format!("--mode {mode}")), "{}", refused.stderr);
+            replying(&simulator, &[(2, "c", time)]);
+            let summary = into_table(&connector, &["--mode", mode]);
+            assert_eq!(summary["rows"], 1, "{mode} {is_made_by_it}");
+        }
     }
 }
 
