@@ -42,8 +42,13 @@ impl Reading {
     fn new(selection: Selection) -> Self {
         let config = br#"{"authentication_token": "benchmark"}"#;
         let (config, _) = Config::parse(config, "the benchmark").unwrap();
-        let request =
-            Request { stream: &CUSTOMERS, selection, mode: Mode::FullRefresh, state: None };
+        let request = Request {
+            stream: &CUSTOMERS,
+            selection,
+            mode: Mode::FullRefresh,
+            state: None,
+            full_list_hours: None,
+        };
         let plan = Plan::new(&config, request, Timestamp::from(chrono::Utc::now()));
         Self { config, plan }
     }

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::model::arrow::Selection;
 use crate::model::time::day_before;
 use crate::model::{Stream, Timestamp};
-use crate::state::State;
+use crate::state::{List, State};
 
 /// The whole list, or what changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,9 @@ pub struct Request {
     pub mode: Mode,
     /// The state it gave back, of this stream.
     pub state: Option<State>,
+    /// After how many hours an incremental read asks for the whole list again where the configuration does
+    /// not say: `None` for never.
+    pub full_list_hours: Option<u64>,
 }
 
 /// What to ask of the API and what to keep of its answer.
@@ -69,6 +72,15 @@ pub struct Plan {
     pub asked: Option<NaiveDate>,
     /// The cursor that was given: the next one is not before it.
     pub cursor: Option<Timestamp>,
+    /// Whether everything is read that the settings choose, rather than what changed since the cursor.
+    pub is_whole: bool,
+    /// Why no reply to this plan is a complete list: see [`crate::receipt::Receipt::incomplete`].
+    pub incomplete: Option<&'static str>,
+    /// The last list that was asked for whole, by the state that was given.
+    pub list: Option<List>,
+    /// Whether that list is older than an interval that was set, so that its successor is worth a state of
+    /// its own, even where nothing else has changed.
+    pub renews_list: bool,
     /// The latest cursor that is believed, a day after now: a later one, wherever it comes from, is the work
     /// of a clock that was wrong, and would hide every change until then.
     pub latest_cursor: Timestamp,
@@ -85,7 +97,7 @@ impl Plan {
     /// Plans the read of one stream; `now` is by the clock of this machine.
     pub fn new(config: &Config, request: Request, now: Timestamp) -> Self {
         let latest_cursor = now.day_after();
-        let Request { stream, selection, mode, state } = request;
+        let Request { stream, selection, mode, state, full_list_hours } = request;
         let mut warnings = Vec::new();
         let scope = scope(config, stream);
         let mode = if Mode::of(stream).contains(&mode) { mode } else { Mode::FullRefresh };
@@ -102,6 +114,7 @@ impl Plan {
                 _ => Some(state),
             },
         };
+        let list = state.as_ref().and_then(|state| state.list);
         let cursor = state.and_then(|state| state.cursor);
         if let Some(cursor) = cursor.filter(|cursor| *cursor > latest_cursor) {
             warnings.push(format!(
@@ -118,7 +131,12 @@ impl Plan {
                 stream.name, stream.record
             ));
         }
-        let bound = cursor.map(|cursor| look_back(config, cursor)).max(start);
+        let partial = partial(config, stream);
+        let hours = config.full_list_hours.or(full_list_hours);
+        let hours = hours.filter(|_| partial.is_none() && mode == Mode::Incremental);
+        let is_whole = cursor.is_none() || hours.is_some_and(|hours| is_due(list, hours, now));
+        let since = cursor.filter(|_| !is_whole);
+        let bound = since.map(|cursor| look_back(config, cursor)).max(start);
         let asked = bound.filter(|_| stream.since.is_some());
         let asked = asked.map(|bound| day_before(config.zone.date(bound)));
         let query = query(config, stream, asked);
@@ -130,12 +148,36 @@ impl Plan {
             bound,
             asked,
             cursor,
+            is_whole,
+            incomplete: partial.or(asked.map(|_| "only what changed was asked for")),
+            renews_list: hours.is_some_and(|hours| hours > 0 && is_due(list, hours, now)),
+            list,
             latest_cursor,
             scope,
             filters: filters(config),
             warnings,
         }
     }
+}
+
+/// Why the settings choose some of the records, so that no reply is a complete list.
+fn partial(config: &Config, stream: &Stream) -> Option<&'static str> {
+    if stream.filters.iter().any(|filter| config.filters.contains_key(filter.setting)) {
+        Some("a filter is set")
+    } else if stream.inactive.is_some() && !config.include_inactive {
+        Some("`include_inactive` is false")
+    } else if config.start_date.is_some() {
+        Some("`start_date` is set")
+    } else {
+        None
+    }
+}
+
+/// Whether the whole list is to be asked for again. One that is later than now tells nothing of its age: a
+/// clock was wrong.
+fn is_due(list: Option<List>, hours: u64, now: Timestamp) -> bool {
+    let hours = u32::try_from(hours).unwrap_or(u32::MAX);
+    list.is_none_or(|list| list.at > now || list.at <= now.hours_before(hours))
 }
 
 /// Where an incremental read starts again. A zone that moves its clocks writes some hours twice, and the
@@ -182,158 +224,4 @@ fn scope(config: &Config, stream: &Stream) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Zone;
-    use crate::streams::customers::CUSTOMERS;
-
-    fn config(members: &str) -> Config {
-        let comma = if members.is_empty() { "" } else { ", " };
-        let json = format!(r#"{{"authentication_token": "abcdefgh"{comma}{members}}}"#);
-        let config = Config::parse(json.as_bytes(), "test").unwrap().0;
-        // The token under which the kept fingerprint was made.
-        Config { token: crate::secret::Token::new("abc".into()), ..config }
-    }
-
-    fn at(text: &str) -> Timestamp {
-        Zone::UTC.parse(text).unwrap()
-    }
-
-    fn plan(config: &Config, mode: Mode, cursor: Option<&str>) -> Plan {
-        let state = cursor.map(|cursor| State { cursor: Some(at(cursor)), scope: None });
-        with_state(config, mode, state)
-    }
-
-    fn with_state(config: &Config, mode: Mode, state: Option<State>) -> Plan {
-        let selection = Selection::all(&CUSTOMERS);
-        let request = Request { stream: &CUSTOMERS, selection, mode, state };
-        Plan::new(config, request, at("2026-11-24T06:00:00"))
-    }
-
-    #[test]
-    fn without_a_state_everything_is_asked_for() {
-        let plan = plan(&config(""), Mode::Incremental, None);
-        assert_eq!(plan.query, [("includeInactive", "true".to_owned())]);
-        assert_eq!((plan.bound, plan.asked, plan.cursor), (None, None, None));
-    }
-
-    #[test]
-    fn filters_are_sent_under_the_names_of_the_api() {
-        let config = config(
-            r#""customer_id": 7, "sales_person_id": 8, "location_id": 9, "name": "a&b", "code": "c",
-               "include_inactive": false"#,
-        );
-        let plan = plan(&config, Mode::FullRefresh, None);
-        let expected = [
-            ("id", "7"),
-            ("name", "a&b"),
-            ("code", "c"),
-            ("salesPersonId", "8"),
-            ("locationId", "9"),
-            ("includeInactive", "false"),
-        ]
-        .map(|(name, value)| (name, value.to_owned()));
-        assert_eq!(plan.query, expected);
-    }
-
-    #[test]
-    fn an_incremental_read_looks_back_and_asks_a_day_earlier() {
-        let plan = plan(&config(""), Mode::Incremental, Some("2024-03-10T00:30:00"));
-        assert_eq!(plan.bound, Some(at("2024-03-09T23:30:00")));
-        assert_eq!(plan.asked.unwrap().to_string(), "2024-03-08");
-        assert!(plan.query.contains(&("updateAsOf", "2024-03-08".to_owned())));
-        assert_eq!(plan.cursor, Some(at("2024-03-10T00:30:00")));
-    }
-
-    #[test]
-    fn the_day_is_that_of_the_zone_and_moving_clocks_add_an_hour() {
-        let config = config(r#""timezone": "America/New_York", "lookback_hours": 0"#);
-        let plan = plan(&config, Mode::Incremental, Some("2024-03-10T03:30:00"));
-        assert_eq!(plan.bound, Some(at("2024-03-10T02:30:00")));
-        assert_eq!(plan.asked.unwrap().to_string(), "2024-03-08");
-    }
-
-    #[test]
-    fn a_start_date_bounds_a_full_refresh_too_and_has_no_look_back() {
-        let config = config(r#""start_date": "2024-01-01", "timezone": "America/Bogota""#);
-        for mode in [Mode::FullRefresh, Mode::Incremental] {
-            let plan = plan(&config, mode, None);
-            assert_eq!(plan.bound, Some(at("2024-01-01T05:00:00")));
-            assert_eq!(plan.asked.unwrap().to_string(), "2023-12-31");
-        }
-    }
-
-    #[test]
-    fn the_bound_is_the_later_of_cursor_and_start_date() {
-        let config = config(r#""start_date": "2024-01-01""#);
-        let later = plan(&config, Mode::Incremental, Some("2024-06-01T12:00:00"));
-        assert_eq!(later.bound, Some(at("2024-06-01T11:00:00")));
-        let earlier = plan(&config, Mode::Incremental, Some("2023-06-01T12:00:00"));
-        assert_eq!(earlier.bound, Some(at("2024-01-01T00:00:00")));
-    }
-
-    #[test]
-    fn a_full_refresh_ignores_the_state() {
-        let plan = plan(&config(""), Mode::FullRefresh, Some("2024-06-01T12:00:00"));
-        assert_eq!((plan.bound, plan.cursor), (None, None));
-    }
-
-    #[test]
-    fn a_state_of_another_scope_is_forgotten_with_a_warning() {
-        let (one, two) = (config(""), config(r#""code": "A1""#));
-        let cursor = Some(at("2024-06-01T12:00:00"));
-        let state = |scope| Some(State { cursor, scope });
-        let own = plan(&one, Mode::Incremental, None).scope;
-        let same = with_state(&one, Mode::Incremental, state(Some(own.clone())));
-        assert_eq!((same.cursor, same.warnings.len()), (cursor, 0));
-        let other = with_state(&two, Mode::Incremental, state(Some(own)));
-        assert_eq!((other.cursor, other.bound, other.warnings.len()), (None, None, 1));
-        let unknown = with_state(&two, Mode::Incremental, state(None));
-        assert_eq!((unknown.cursor, unknown.warnings.len()), (cursor, 0));
-    }
-
-    #[test]
-    fn a_cursor_more_than_a_day_ahead_of_the_clock_is_not_believed() {
-        let believed = plan(&config(""), Mode::Incremental, Some("2026-11-25T06:00:00"));
-        assert_eq!(
-            (believed.cursor, believed.warnings.len()),
-            (Some(at("2026-11-25T06:00:00")), 0)
-        );
-        for cursor in ["2026-11-25T06:00:00.000001", "2031-01-01T00:00:00", "9999-12-31T23:59:59"] {
-            let plan = plan(&config(""), Mode::Incremental, Some(cursor));
-            assert_eq!((plan.cursor, plan.bound, plan.asked), (None, None, None), "{cursor}");
-            assert!(plan.warnings[0].contains(cursor), "{:?}", plan.warnings);
-        }
-    }
-
-    #[test]
-    fn the_scope_depends_on_what_decides_which_records_there_are() {
-        let scopes: Vec<String> = [
-            "",
-            r#""code": "A1""#,
-            r#""name": "A1""#,
-            r#""include_inactive": false"#,
-            r#""timezone": "America/Bogota""#,
-            r#""start_date": "2024-01-01""#,
-            r#""base_url": "https://example.com/api""#,
-        ]
-        .iter()
-        .map(|members| plan(&config(members), Mode::FullRefresh, None).scope)
-        .collect();
-        let distinct: std::collections::BTreeSet<&String> = scopes.iter().collect();
-        assert_eq!(distinct.len(), scopes.len());
-        let tuned = plan(
-            &config(r#""lookback_hours": 7, "retry_window_seconds": 0"#),
-            Mode::FullRefresh,
-            None,
-        );
-        assert_eq!(tuned.scope, scopes[0]);
-    }
-
-    #[test]
-    fn the_scope_of_a_configuration_stays_what_it_was() {
-        let scope = plan(&config(""), Mode::FullRefresh, None).scope;
-        assert_eq!(scope.len(), 64);
-        assert_eq!(scope, config("").token.fingerprint(r#"[["url","https://api.kometsales.com/api/customer.list"],["include_inactive","true"],["timezone","UTC"],["start_date",""]]"#));
-    }
-}
+mod tests;

@@ -23,8 +23,9 @@ pub struct Receipt {
     pub elapsed: Duration,
     /// Requests sent, the one that succeeded included.
     pub requests: u32,
-    /// Whether the reply had the member that holds the list.
-    pub has_list: bool,
+    /// Why the reply is no complete list: `None` where it is one, so that a record which is not in it is
+    /// gone, and one that is there has the values it gives.
+    pub incomplete: Option<&'static str>,
     /// What the user should look at, ready to be shown.
     pub warnings: Vec<String>,
 }

@@ -19,10 +19,40 @@ pub struct State {
     pub cursor: Option<Timestamp>,
     /// The fingerprint of what it was read with: see [`crate::plan::Plan::scope`].
     pub scope: Option<String>,
+    /// The last list that was asked for whole. A program before 0.2 ignores it.
+    pub list: Option<List>,
+}
+
+/// A list that was asked for whole, and that was proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct List {
+    /// When the request was sent.
+    pub at: Timestamp,
+    /// Its rows, if it was a complete list: see [`crate::receipt::Receipt::incomplete`].
+    pub count: Option<u64>,
+}
+
+impl List {
+    fn to_json(self) -> Value {
+        let mut json = Map::new();
+        json.insert("at".into(), self.at.to_string().into());
+        json.extend(self.count.map(|count| ("count".to_owned(), count.into())));
+        Value::Object(json)
+    }
+
+    /// Reads [`to_json`](Self::to_json)'s form. What is none is taken for none: the whole list is asked for
+    /// once more, and nothing follows from what is not in it.
+    pub(crate) fn from_json(json: &Value) -> Option<Self> {
+        let at = Zone::UTC.parse(json["at"].as_str()?)?;
+        // A platform that keeps states in a language of doubles gives 7.0 back.
+        let count = json["count"].as_f64().filter(|count| *count >= 0.0 && count.fract() == 0.0);
+        Some(Self { at, count: count.map(|count| count as u64) })
+    }
 }
 
 impl State {
-    /// The state's form in JSON: `{"updatedOn": "2019-02-28T00:00:01Z", "scope": "…", "version": 1}`.
+    /// The state's form in JSON: `{"updatedOn": "2019-02-28T00:00:01Z", "scope": "…", "version": 1,
+    /// "list": {"at": "2019-03-01T00:00:00Z", "count": 44000}}`.
     pub fn to_json(&self, stream: &Stream) -> Value {
         let mut json = Map::new();
         if let (Some(field), Some(cursor)) = (stream.cursor(), self.cursor) {
@@ -32,6 +62,7 @@ impl State {
             json.insert("scope".into(), scope.as_str().into());
         }
         json.insert("version".into(), VERSION.into());
+        json.extend(self.list.map(|list| ("list".to_owned(), list.to_json())));
         Value::Object(json)
     }
 
@@ -73,7 +104,8 @@ impl State {
             Some(Value::String(scope)) => Some(scope.clone()),
             Some(_) => return Err(unreadable(stream, "its `scope` is not text")),
         };
-        Ok(Some(Self { cursor, scope }))
+        let list = member(members, "list").and_then(List::from_json);
+        Ok(Some(Self { cursor, scope, list }))
     }
 }
 
@@ -162,19 +194,28 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again() {
         for cursor in [None, Zone::UTC.parse("2019-02-28T00:00:01.25")] {
-            let state = State { cursor, scope: Some("abc".into()) };
+            let list = cursor.map(|at| List { at, count: Some(44_000) });
+            let state = State { cursor, scope: Some("abc".into()), list };
             assert_eq!(read(state.to_json(&CUSTOMERS)).unwrap(), Some(state));
         }
     }
 
     #[test]
     fn the_written_form_is_the_documented_one() {
-        let state =
-            State { cursor: Zone::UTC.parse("2019-02-28T00:00:01"), scope: Some("abc".into()) };
+        let cursor = Zone::UTC.parse("2019-02-28T00:00:01");
+        let mut state = State { cursor, scope: Some("abc".into()), list: None };
         assert_eq!(
             state.to_json(&CUSTOMERS).to_string(),
             r#"{"updatedOn":"2019-02-28T00:00:01Z","scope":"abc","version":1}"#
         );
+        let at = Zone::UTC.parse("2019-03-01T00:00:00.25").unwrap();
+        for (count, list) in [
+            (Some(7), r#"{"at":"2019-03-01T00:00:00.250000Z","count":7}"#),
+            (None, r#"{"at":"2019-03-01T00:00:00.250000Z"}"#),
+        ] {
+            state.list = Some(List { at, count });
+            assert_eq!(state.to_json(&CUSTOMERS)["list"].to_string(), list);
+        }
         assert_eq!(State::default().to_json(&CUSTOMERS).to_string(), r#"{"version":1}"#);
     }
 
@@ -214,6 +255,25 @@ mod tests {
             let error = read(json.clone()).unwrap_err();
             assert_eq!(error.kind(), crate::error::Kind::Config, "{json}");
             assert!(error.to_string().contains("`customers`"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_none() {
+        let at = "2019-03-01T00:00:00Z";
+        for (list, count) in [
+            (json!({"at": at, "count": 7.0}), Some(Some(7))),
+            (json!({"at": at, "count": -1}), Some(None)),
+            (json!({"at": at, "count": "7"}), Some(None)),
+            (json!({"at": at}), Some(None)),
+            (json!({"at": 7, "count": 7}), None),
+            (json!({"count": 7}), None),
+            (json!([]), None),
+            (json!("x"), None),
+            (json!(null), None),
+        ] {
+            let state = read(json!({"version": 1, "list": list})).unwrap().unwrap();
+            assert_eq!(state.list.map(|list| list.count), count, "{list}");
         }
     }
 

@@ -141,7 +141,7 @@ fn read_streams<W: Write + Send>(
                 Mode::FullRefresh => None,
                 Mode::Incremental => given.of(stream, config.zone)?,
             };
-            let request = Request { stream, selection, mode, state };
+            let request = Request { stream, selection, mode, state, full_list_hours: None };
             Ok(Plan::new(&config, request, Timestamp::from(Utc::now())))
         };
         wanted.into_iter().map(plan).collect::<Result<Vec<Plan>>>()

@@ -34,6 +34,10 @@ use crate::store::{Options as StoreOptions, Place, Store};
 use crate::streams::find;
 use crate::sync::{self, RejectLimits};
 
+/// After how many hours an export into a table asks for the whole list, where the settings do not say: a
+/// week.
+const FULL_LIST_HOURS: u64 = 168;
+
 /// What to export, and where to.
 #[derive(Debug, Args)]
 pub(super) struct Options {
@@ -211,7 +215,8 @@ impl Export<'_> {
             false => (Mode::Incremental, place.state()),
         };
         let selection = Selection::all(self.stream);
-        let request = Request { stream: self.stream, selection, mode, state };
+        let full_list_hours = Some(FULL_LIST_HOURS);
+        let request = Request { stream: self.stream, selection, mode, state, full_list_hours };
         let plan = Plan::new(config, request, now());
         let limits = match stdout {
             Some(_) => RejectLimits::kept(config.max_rejects),

@@ -54,6 +54,9 @@ pub struct Config {
     pub filters: BTreeMap<&'static str, String>,
     /// So many rejected records are passed over; `None` leaves it to the output.
     pub max_rejects: Option<u64>,
+    /// After how many hours an incremental read asks for the whole list again; `None` leaves it to the
+    /// output.
+    pub full_list_hours: Option<u64>,
     /// Where the API is, without a trailing `/`.
     pub base_url: Url,
     /// How long one request may take as a whole.
@@ -122,6 +125,7 @@ impl Config {
                 .unwrap_or_default(),
             filters,
             max_rejects: values.integer("max_rejects"),
+            full_list_hours: values.integer("full_list_hours"),
             base_url: values.url("base_url"),
             request_timeout: values.seconds("request_timeout_seconds"),
             retry_window: values.seconds("retry_window_seconds"),

@@ -146,6 +146,13 @@ pub static SETTINGS: &[Setting] = &[
         example: Some("0"),
     },
     Setting {
+        key: "full_list_hours",
+        title: "Whole List After (Hours)",
+        description: "An incremental read asks for the whole list where the last whole one is this old. Deletes, and changes that do not move updatedOn, are seen then. 0 is every time. Without a value never for Airbyte and Singer, and 168 for tables. No effect with a filter, a start date or without inactive customers.",
+        accepts: Accepts::Integer { least: 0, most: 8760, default: None },
+        example: Some("168"),
+    },
+    Setting {
         key: "base_url",
         title: "Base URL",
         description: "Where the API is. HTTPS, or HTTP on loopback.",

@@ -1,6 +1,6 @@
 //! Edits that were made to customers while the simulator runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
 use super::customer::{Customer, id_of};
@@ -13,6 +13,8 @@ const STRIDE: u128 = (1 << 61) - 1;
 pub(super) struct Changes {
     edits: HashMap<u64, Edit>,
     made: u64,
+    /// Customers that were removed, the first one first.
+    removed: VecDeque<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +41,24 @@ impl Changes {
             ids.push(id_of(index));
         }
         ids
+    }
+
+    /// Removes `count` of the customers with these indices, the last ones first. Returns their ids.
+    pub(super) fn remove(&mut self, count: u64, customers: &Range<u64>) -> Vec<u64> {
+        let there = customers.clone().rev().filter(|index| !self.removed.contains(index));
+        let removed: Vec<u64> = there.take(usize::try_from(count).unwrap_or(usize::MAX)).collect();
+        self.removed.extend(&removed);
+        removed.into_iter().map(id_of).collect()
+    }
+
+    /// Brings back `count` customers as they were, those that were removed first. Returns their ids.
+    pub(super) fn restore(&mut self, count: u64) -> Vec<u64> {
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.removed.len());
+        self.removed.drain(..count).map(id_of).collect()
+    }
+
+    pub(super) fn is_removed(&self, index: u64) -> bool {
+        !self.removed.is_empty() && self.removed.contains(&index)
     }
 
     pub(super) fn apply(&self, customer: &mut Customer) {

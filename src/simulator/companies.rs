@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::company::{Company, LIST_PATH, lock, method_not_allowed, name_of};
+use super::company::{Change, Company, LIST_PATH, lock, method_not_allowed, name_of};
 use super::fault::{Fault, ScheduledFault};
 use super::reply::Reply;
 use super::request::Request;
@@ -17,8 +17,12 @@ use super::stop::Stop;
 use super::{MOST_CUSTOMERS, Options};
 use crate::error::{Error, Result};
 
-/// Where a change is asked for over HTTP.
-const CHANGE_PATH: &str = "/simulator/change";
+/// Where changes to the customers are asked for over HTTP.
+const CHANGES: [(&str, Change); 3] = [
+    ("/simulator/change", Change::Edit),
+    ("/simulator/remove", Change::Remove),
+    ("/simulator/restore", Change::Restore),
+];
 
 /// Where the number of requests is asked for over HTTP.
 const REQUESTS_PATH: &str = "/simulator/requests";
@@ -134,8 +138,8 @@ impl Companies {
         lock(&self.requests).iter().cloned().collect()
     }
 
-    pub(super) fn change(&self, count: u64) -> Vec<u64> {
-        self.all().flat_map(|company| company.change(count)).collect()
+    pub(super) fn change(&self, change: Change, count: u64) -> Vec<u64> {
+        self.all().flat_map(|company| company.change(change, count)).collect()
     }
 
     /// A request begins; it is at work until what this gives is dropped.
@@ -149,8 +153,11 @@ impl Companies {
     }
 
     pub(super) fn answer(&self, request: &Request) -> Answer {
+        let change = CHANGES.iter().find(|(path, _)| request.path == *path);
+        if let Some((path, change)) = change {
+            return self.answer_change(path, *change, request).into();
+        }
         match request.path.as_str() {
-            CHANGE_PATH => return self.answer_change(request).into(),
             REQUESTS_PATH => return self.answer_requests(request).into(),
             LIST_PATH => {
                 self.stop.sleep(self.latency);
@@ -199,18 +206,17 @@ impl Companies {
         requests.push_back(request.clone());
     }
 
-    fn answer_change(&self, request: &Request) -> Reply {
+    fn answer_change(&self, path: &str, change: Change, request: &Request) -> Reply {
         let count = request.parameter("customers").and_then(|count| count.parse().ok());
         match (request.method.as_str(), count) {
             ("POST", Some(count)) => {
-                let ids = self.change(count);
+                let ids = self.change(change, count);
                 Reply::json(json!({"changed": ids.len(), "ids": ids}).to_string())
             }
-            ("POST", None) => Reply::new(
-                400,
-                "application/json",
-                r#"{"message":"say how many: POST /simulator/change?customers=3"}"#,
-            ),
+            ("POST", None) => {
+                let message = format!("say how many: POST {path}?customers=3");
+                Reply::new(400, "application/json", json!({ "message": message }).to_string())
+            }
             _ => method_not_allowed("POST"),
         }
     }

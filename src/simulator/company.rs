@@ -20,6 +20,17 @@ use super::stop::Stop;
 /// The path of the one method.
 pub(super) const LIST_PATH: &str = "/api/customer.list";
 
+/// What becomes of customers.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Change {
+    /// They are edited.
+    Edit,
+    /// They are in no list any more.
+    Remove,
+    /// They are there again.
+    Restore,
+}
+
 /// One company among those that are simulated.
 #[derive(Debug)]
 pub(super) struct Company {
@@ -68,11 +79,16 @@ impl Company {
         self.asked.load(Ordering::SeqCst)
     }
 
-    pub(super) fn change(&self, count: u64) -> Vec<u64> {
+    pub(super) fn change(&self, change: Change, count: u64) -> Vec<u64> {
         // Replies that are being written keep the list as it was when they were asked for.
         let mut changes = lock(&self.changes);
         let customers = self.first..self.first + self.customers;
-        Arc::make_mut(&mut changes).make(count, &customers, Utc::now().timestamp())
+        let changes = Arc::make_mut(&mut changes);
+        match change {
+            Change::Edit => changes.make(count, &customers, Utc::now().timestamp()),
+            Change::Remove => changes.remove(count, &customers),
+            Change::Restore => changes.restore(count),
+        }
     }
 
     /// What it answers: the fault whose turn it is, or the truth.

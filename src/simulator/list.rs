@@ -59,7 +59,7 @@ impl List {
         let mut place = Place::default();
         for index in self.customers.clone() {
             self.fill(&mut customer, index)?;
-            if !self.filter.accepts(&customer) {
+            if self.changes.is_removed(index) || !self.filter.accepts(&customer) {
                 continue;
             }
             if place.position > 0 {

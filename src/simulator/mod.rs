@@ -149,7 +149,19 @@ impl Simulator {
     /// edits, `updatedOn` included; over HTTP it is `POST /simulator/change?customers=N`, which
     /// answers `{"changed": N, "ids": […]}`. Where there are several companies, each edits so many.
     pub fn change(&self, customers: u64) -> Vec<u64> {
-        self.companies.change(customers)
+        self.companies.change(company::Change::Edit, customers)
+    }
+
+    /// Removes so many customers, those at the end of the list first, so that later replies do not have
+    /// them. Returns their ids; over HTTP it is `POST /simulator/remove?customers=N`.
+    pub fn remove(&self, customers: u64) -> Vec<u64> {
+        self.companies.change(company::Change::Remove, customers)
+    }
+
+    /// Brings back so many of the removed customers, unchanged, those that were removed first. Returns
+    /// their ids; over HTTP it is `POST /simulator/restore?customers=N`.
+    pub fn restore(&self, customers: u64) -> Vec<u64> {
+        self.companies.change(company::Change::Restore, customers)
     }
 
     /// The last 10,000 requests, oldest first, without those to `/simulator/…`.

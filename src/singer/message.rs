@@ -23,8 +23,8 @@ pub enum Message<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         bookmark_properties: Option<[&'a str; 1]>,
     },
-    /// The records that follow replace those of other versions. Not in the specification; targets of
-    /// Meltano's SDK know it.
+    /// The records before it are all that there is: those of earlier versions are gone. Not in the
+    /// specification; targets of Meltano's SDK know it.
     #[serde(rename = "ACTIVATE_VERSION")]
     ActivateVersion {
         /// The stream's name.

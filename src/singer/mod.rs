@@ -151,7 +151,7 @@ fn synchronise(
 ) -> Result<()> {
     let parts = parts(&options.config, surroundings)?;
     if options.test == Some(Test::Schema) {
-        let mut tap = Tap::new(stdout, Bookmarks::default(), false);
+        let mut tap = Tap::new(stdout, Bookmarks::default(), false, log);
         return everything(streams).iter().try_for_each(|wanted| tap.schema(wanted));
     }
     let (config, warnings) = Config::merge(&parts, &[ACTIVATE_VERSIONS], UnknownKeys::Warn)?;
@@ -175,12 +175,13 @@ fn synchronise(
             Mode::FullRefresh => None,
             Mode::Incremental => bookmarks.of(stream, config.zone)?,
         };
-        let request = Request { stream, selection: selection.clone(), mode: *mode, state };
+        let (selection, mode) = (selection.clone(), *mode);
+        let request = Request { stream, selection, mode, state, full_list_hours: None };
         Ok(Plan::new(&config, request, Timestamp::from(Utc::now())))
     };
     let plans = wanted.iter().map(plan).collect::<Result<Vec<Plan>>>()?;
     let activate_versions = protocol_flag(&parts, ACTIVATE_VERSIONS)?.unwrap_or(false);
-    let mut tap = Tap::new(stdout, bookmarks, activate_versions);
+    let mut tap = Tap::new(stdout, bookmarks, activate_versions, log);
     for (wanted, plan) in wanted.iter().zip(&plans) {
         let started = Instant::now();
         let limits = RejectLimits::listed(config.max_rejects);
@@ -241,7 +242,7 @@ fn about(format: Format, streams: &[&Stream]) -> String {
     schema["properties"][ACTIVATE_VERSIONS] = json!({
         "type": "boolean",
         "title": "Emit ACTIVATE_VERSION",
-        "description": "Announce a version before the records of a whole list, so that a target can remove what is not among them.",
+        "description": "Give every record a version, and activate a new one behind a complete list, so that a target can remove what is not in it.",
         "default": false,
     });
     let (name, version) = ("tap-kometsales", env!("CARGO_PKG_VERSION"));

@@ -6,10 +6,13 @@ use serde_json::{Map, Value, json};
 use crate::document;
 use crate::error::{Error, Result};
 use crate::model::{Stream, Zone};
-use crate::state::State;
+use crate::state::{List, State};
 
 /// What to do about a state that cannot be read.
 const ADVICE: &str = "Pass the last STATE of this tap, or none to read everything.";
+
+/// The member of a bookmark that keeps the version which was activated last in the target.
+const TABLE_VERSION: &str = "table_version";
 
 /// The whole state of a pipeline. What is not of a stream that is read survives untouched.
 #[derive(Debug, Clone, Default)]
@@ -82,8 +85,7 @@ impl Bookmarks {
     /// # Errors
     /// `Config`: see [`State::from_json`]; or the bookmark is of another field.
     pub fn of(&self, stream: &Stream, zone: Zone) -> Result<Option<State>> {
-        let bookmark = self.value.get("bookmarks").and_then(|bookmarks| bookmarks.get(stream.name));
-        let Some(bookmark) = bookmark.filter(|bookmark| !bookmark.is_null()) else {
+        let Some(bookmark) = self.bookmark(stream).filter(|bookmark| !bookmark.is_null()) else {
             return Ok(None);
         };
         // A stream without a cursor is always read whole.
@@ -114,14 +116,36 @@ impl Bookmarks {
                 cursor: written,
                 "scope": value("scope"),
                 "version": value("version"),
+                "list": value("list"),
             }),
             other => other.clone(),
         };
         State::from_json(&state, stream, zone)
     }
 
+    /// The scope that a stream was last read with.
+    pub fn scope(&self, stream: &Stream) -> Option<&str> {
+        self.bookmark(stream)?.get("scope")?.as_str()
+    }
+
+    /// The rows of the last complete list of a stream.
+    pub fn list_count(&self, stream: &Stream) -> Option<u64> {
+        List::from_json(self.bookmark(stream)?.get("list")?)?.count
+    }
+
+    /// The version that was activated last in the target.
+    pub fn table_version(&self, stream: &Stream) -> Option<i64> {
+        let version = self.bookmark(stream)?.get(TABLE_VERSION)?;
+        // A platform that keeps states in a language of doubles gives 7.0 back.
+        version.as_i64().or_else(|| version.as_f64().map(|version| version as i64))
+    }
+
+    fn bookmark(&self, stream: &Stream) -> Option<&Value> {
+        self.value.get("bookmarks")?.get(stream.name)
+    }
+
     /// Replaces the bookmark of a stream.
-    pub fn set(&mut self, stream: &Stream, state: &State) {
+    pub fn set(&mut self, stream: &Stream, state: &State, table_version: Option<i64>) {
         let mut json = state.to_json(stream);
         let mut bookmark = Map::new();
         let named = stream.cursor().map(|cursor| cursor.name);
@@ -133,6 +157,7 @@ impl Bookmarks {
         if let Value::Object(rest) = json {
             bookmark.extend(rest);
         }
+        bookmark.extend(table_version.map(|version| (TABLE_VERSION.to_owned(), version.into())));
         let bookmarks = self.value.entry("bookmarks").or_insert_with(|| json!({}));
         if bookmarks.is_null() {
             *bookmarks = json!({});
@@ -170,15 +195,20 @@ mod tests {
 
     #[test]
     fn the_written_form_is_the_documented_one_and_is_read_again() {
-        let state =
-            State { cursor: Zone::UTC.parse("2019-02-28T00:00:01"), scope: Some("abc".into()) };
+        let cursor = Zone::UTC.parse("2019-02-28T00:00:01");
+        let list = cursor.map(|at| List { at, count: Some(7) });
+        let state = State { cursor, scope: Some("abc".into()), list };
         let mut bookmarks = Bookmarks::default();
-        bookmarks.set(&CUSTOMERS, &state);
+        bookmarks.set(&CUSTOMERS, &state, Some(1_795_500_000));
         let json = bookmarks.to_json().to_string();
         assert_eq!(
             json,
-            r#"{"bookmarks":{"customers":{"replication_key":"updatedOn","replication_key_value":"2019-02-28T00:00:01Z","scope":"abc","version":1}}}"#
+            r#"{"bookmarks":{"customers":{"replication_key":"updatedOn","replication_key_value":"2019-02-28T00:00:01Z","scope":"abc","version":1,"list":{"at":"2019-02-28T00:00:01Z","count":7},"table_version":1795500000}}}"#
         );
+        let again = Bookmarks::parse(json.as_bytes(), "state.json").unwrap();
+        assert_eq!(again.table_version(&CUSTOMERS), Some(1_795_500_000));
+        assert_eq!(again.list_count(&CUSTOMERS), Some(7));
+        assert_eq!(again.scope(&CUSTOMERS), Some("abc"));
         assert_eq!(read(&json).unwrap(), Some(state.clone()));
         let wrapped = format!(r#"{{"type": "STATE", "value": {json}}}"#);
         assert_eq!(read(&wrapped).unwrap(), Some(state));
@@ -188,7 +218,7 @@ mod tests {
     fn what_other_streams_left_survives() {
         let given = r#"{"currently_syncing": "x", "bookmarks": {"orders": {"a": 1}}}"#;
         let mut bookmarks = Bookmarks::parse(given.as_bytes(), "state.json").unwrap();
-        bookmarks.set(&CUSTOMERS, &State::default());
+        bookmarks.set(&CUSTOMERS, &State::default(), None);
         let json = bookmarks.to_json();
         assert_eq!(json["currently_syncing"], "x");
         assert_eq!(json["bookmarks"]["orders"]["a"], 1);

@@ -15,7 +15,7 @@ use crate::model::{Stream, Timestamp};
 use crate::network::Proxies;
 use crate::plan::{Mode, Plan};
 use crate::receipt::{Receipt, Reject};
-use crate::state::{Checkpoint, State};
+use crate::state::{Checkpoint, List, State};
 
 mod client;
 mod columns;
@@ -45,7 +45,7 @@ use decode::{Decoded, Decoder};
 use explain::Explain;
 use failure::Failure;
 use rejects::Rejects;
-use retry::{Next, Retry};
+use retry::{Next, Retry, spent, too_long};
 use window::Window;
 
 /// How long a check may take as a whole.
@@ -119,8 +119,13 @@ impl<'a> Source<'a> {
     /// answer within 30 seconds, `Data` if the answer is not the documented shape.
     pub fn check(&self, stream: &'static Stream) -> Result<()> {
         let selection = Selection::of(stream, |_| false);
-        let request =
-            crate::plan::Request { stream, selection, mode: Mode::FullRefresh, state: None };
+        let request = crate::plan::Request {
+            stream,
+            selection,
+            mode: Mode::FullRefresh,
+            state: None,
+            full_list_hours: None,
+        };
         let now = Timestamp::from(Utc::now());
         let mut plan = Plan::new(self.config, request, now);
         if let Some(since) = stream.since {
@@ -251,29 +256,40 @@ impl Attempt<'_> {
                 plan.stream.name
             ));
         }
-        if let Some(bound) = plan.bound.filter(|bound| plan.cursor.is_none() && *bound > now) {
+        if let Some(bound) = plan.bound.filter(|bound| plan.is_whole && *bound > now) {
             warnings.push(format!(
                 "`start_date` has not come yet ({bound}), so {}s of today are not read. Correct it, or leave it out.",
                 plan.stream.record
             ));
         }
-        let state =
-            State { cursor: tally.cursor.max(plan.cursor), scope: Some(plan.scope.clone()) };
+        let (rows, rejected) = (tally.rows, rejects.count());
+        let incomplete = plan.incomplete.or(match (has_list, rows, rejected) {
+            (false, _, _) => Some("the reply has no list"),
+            (true, 0, _) => Some("it is empty"),
+            (true, _, 1..) => Some("a record was rejected"),
+            (true, _, 0) => None,
+        });
+        let whole = List { at: extracted_at, count: incomplete.is_none().then_some(rows) };
+        let state = State {
+            cursor: tally.cursor.max(plan.cursor),
+            scope: Some(plan.scope.clone()),
+            list: if plan.asked.is_none() { Some(whole) } else { plan.list },
+        };
         let receipt = Receipt {
             stream: plan.stream,
-            rows: tally.rows,
+            rows,
             left_out: tally.left_out,
-            rejected: rejects.count(),
+            rejected,
             extracted_at,
             bytes,
             elapsed: started.elapsed(),
             requests,
-            has_list,
+            incomplete,
             warnings,
         };
         let batches = Batches {
             spooled: spool.finish()?,
-            promised: tally.rows,
+            promised: rows,
             handed_on: 0,
             stream: plan.stream,
             state,
@@ -307,32 +323,6 @@ pub fn prove(
         Explain { host: "the file", token: &config.token, stream: plan.stream, head: &head };
     let attempt = Parts { plan, config, scratch, log }.attempt(body, &explain, now, now);
     attempt.map_err(|failure| failure.error)?.accept(plan, Instant::now(), 1)
-}
-
-fn spent(error: Error, tries: u32, window: Duration) -> Error {
-    if tries == 1 {
-        return error;
-    }
-    Error::new(
-        error.kind(),
-        format!("{error} (Sent {tries} times within the retry window of {} s.)", window.as_secs()),
-    )
-}
-
-fn too_long(error: &Error, asked: Duration, window: Duration) -> Error {
-    let seconds = i64::try_from(asked.as_secs()).unwrap_or(i64::MAX);
-    let then = chrono::TimeDelta::try_seconds(seconds)
-        .and_then(|pause| Utc::now().checked_add_signed(pause))
-        .map(|then| format!(", at {}", then.format("%Y-%m-%dT%H:%M:%SZ")))
-        .unwrap_or_default();
-    Error::new(
-        error.kind(),
-        format!(
-            "{error} It asks to come back in {} s{then}, which is after the retry window of {} s: run again then.",
-            asked.as_secs(),
-            window.as_secs()
-        ),
-    )
 }
 
 impl Accepted {

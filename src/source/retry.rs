@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
+
 use super::failure::Failure;
+use crate::error::Error;
 
 /// The first pause, before jitter.
 const FIRST: Duration = Duration::from_millis(500);
@@ -57,6 +60,34 @@ impl Retry {
     pub(crate) fn tries(&self) -> u32 {
         self.tries
     }
+}
+
+/// The last failure, once the retry window is spent.
+pub(super) fn spent(error: Error, tries: u32, window: Duration) -> Error {
+    if tries == 1 {
+        return error;
+    }
+    Error::new(
+        error.kind(),
+        format!("{error} (Sent {tries} times within the retry window of {} s.)", window.as_secs()),
+    )
+}
+
+/// A failure after which the API asks to come back later than the retry window allows.
+pub(super) fn too_long(error: &Error, asked: Duration, window: Duration) -> Error {
+    let seconds = i64::try_from(asked.as_secs()).unwrap_or(i64::MAX);
+    let then = chrono::TimeDelta::try_seconds(seconds)
+        .and_then(|pause| Utc::now().checked_add_signed(pause))
+        .map(|then| format!(", at {}", then.format("%Y-%m-%dT%H:%M:%SZ")))
+        .unwrap_or_default();
+    Error::new(
+        error.kind(),
+        format!(
+            "{error} It asks to come back in {} s{then}, which is after the retry window of {} s: run again then.",
+            asked.as_secs(),
+            window.as_secs()
+        ),
+    )
 }
 
 #[cfg(test)]

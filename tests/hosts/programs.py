@@ -235,9 +235,9 @@ class Simulator:
         """A configuration that reads from here and does not retry unless it is told to."""
         return {"authentication_token": self.token, "base_url": self.url, "retry_window_seconds": 0, **settings}
 
-    def change(self, customers: int) -> set[int]:
-        """Edits so many customers now, and returns their ids."""
-        url = f"{self.url.removesuffix('/api')}/simulator/change?customers={customers}"
+    def change(self, customers: int, how: str = "change") -> set[int]:
+        """Edits so many customers now, or removes or restores them, and returns their ids."""
+        url = f"{self.url.removesuffix('/api')}/simulator/{how}?customers={customers}"
         with _direct.open(urllib.request.Request(url, method="POST"), timeout=20) as reply:
             answer = json.load(reply)
         assert answer["changed"] == customers, answer

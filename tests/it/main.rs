@@ -10,5 +10,6 @@
 mod airbyte;
 mod cli;
 mod export;
+mod singer;
 mod source;
 mod support;

@@ -124,7 +124,7 @@ mod tests {
                 table_mode: TableMode::Append,
                 extracted_at: time("2026-11-24T06:02:03.123456"),
                 overwritten_at: cursor,
-                state: State { cursor, scope: Some("abc".into()) },
+                state: State { cursor, scope: Some("abc".into()), list: None },
                 made: cursor.map(|_| Made { version: 7, rows: 12 }),
                 filters: cursor.map(|_| BTreeMap::from([("name".into(), "Flores".into())])),
             };

@@ -21,7 +21,7 @@ impl Read {
     pub(super) fn of(plan: &Plan) -> Self {
         Self {
             mode: plan.mode,
-            is_bounded: plan.cursor.is_some(),
+            is_bounded: !plan.is_whole,
             scope: plan.scope.clone(),
             latest_cursor: plan.latest_cursor,
         }
@@ -68,7 +68,10 @@ impl Read {
         if is_same && is_greatest && note.mode != TableMode::Overwrite {
             let believed = noted.state.cursor.filter(|cursor| *cursor <= self.latest_cursor);
             let cursor = note.state.cursor.max(believed);
-            note.state = State { cursor, ..note.state };
+            // Of two lists the later one is what the next is compared with.
+            let later = note.state.list.into_iter().chain(noted.state.list);
+            let list = later.max_by_key(|list| list.at);
+            note.state = State { cursor, list, ..note.state };
         }
         note
     }
@@ -84,7 +87,7 @@ mod tests {
     }
 
     fn noted(mode: TableMode, second: u32, scope: &str) -> Note {
-        let state = State { cursor: Some(at(second)), scope: Some(scope.into()) };
+        let state = State { cursor: Some(at(second)), scope: Some(scope.into()), list: None };
         let overwritten_at = (mode == TableMode::Overwrite).then(|| at(second));
         Note {
             run: "r".into(),

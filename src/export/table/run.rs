@@ -30,7 +30,7 @@ use crate::model::arrow::table_schema;
 use crate::plan::Plan;
 use crate::receipt::Receipt;
 use crate::sink::Reply;
-use crate::state::Checkpoint;
+use crate::state::{Checkpoint, State};
 
 /// Commits of other writers that may come first before the export is given up.
 const MAX_CONFLICTS: u32 = 30;
@@ -273,8 +273,13 @@ impl<'r, 'a> Run<'r, 'a> {
             && pass.changes.touched.is_empty()
             && self.table.options.mode != TableMode::Overwrite;
         let version = self.table.version.as_ref().filter(|_| is_nothing)?;
-        let noted = version.note.as_ref()?;
-        (noted.state == note.state).then_some(version.number())
+        let (noted, new) = (&version.note.as_ref()?.state, &note.state);
+        let has_base = |state: &State| state.list.is_some_and(|list| list.count.is_some());
+        // Another list of the same rows is noted where deletes could not be told without it, or where it would be asked
+        // for again and again.
+        let is_list_wanted = self.plan.renews_list || (has_base(new) && !has_base(noted));
+        let is_same = (noted.cursor, &noted.scope) == (new.cursor, &new.scope);
+        (is_same && !is_list_wanted).then_some(version.number())
     }
 
     fn change<'p>(&self, pass: &'p Pass, mut note: Note, report: &Report) -> Result<Change<'p>> {

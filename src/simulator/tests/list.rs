@@ -277,3 +277,24 @@ fn a_reply_in_a_file_is_the_reply_on_the_wire() {
     let simulator = simulator(500);
     assert_eq!(list(&simulator, "&includeInactive=1", "").text().as_bytes(), file);
 }
+
+#[test]
+fn customers_can_be_removed_and_brought_back() {
+    let simulator = simulator(40);
+    let ids = |parameters: &str| -> HashSet<String> {
+        let parameters = format!("&includeInactive=true{parameters}");
+        let list = customers(&simulator, &parameters);
+        list.iter().map(|customer| customer["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ids("");
+    let removed: Vec<String> = simulator.remove(3).iter().map(u64::to_string).collect();
+    let ask = |line: &str| exchange(&simulator, &format!("{line} HTTP/1.1\r\n\r\n")).json();
+    let also = ask("POST /simulator/remove?customers=1");
+    assert_eq!((removed.len(), also["changed"].as_u64(), ids("").len()), (3, Some(1), 36));
+    assert!(removed.iter().all(|id| !ids("").contains(id) && ids(&format!("&id={id}")).is_empty()));
+    assert_eq!(simulator.restore(1).iter().map(u64::to_string).collect::<Vec<_>>(), removed[..1]);
+    assert_eq!(ids(&format!("&id={}", removed[0])).len(), 1);
+    assert_eq!(ask("POST /simulator/restore?customers=9")["changed"], 3);
+    assert_eq!(ids(""), all);
+    assert_eq!((simulator.remove(99).len(), ids("").len()), (40, 0));
+}

@@ -35,8 +35,9 @@ fn wanted(settings: Json, cursor: Option<&str>, selection: Selection) -> Wanted 
     let mut settings = settings;
     settings["authentication_token"] = json!("abcdefgh");
     let config = Config::parse(settings.to_string().as_bytes(), "test").unwrap().0;
-    let state = cursor.map(|cursor| State { cursor: Some(at(cursor)), scope: None });
-    let request = Request { stream: &CUSTOMERS, selection, mode: Mode::Incremental, state };
+    let state = cursor.map(|cursor| State { cursor: Some(at(cursor)), ..State::default() });
+    let mode = Mode::Incremental;
+    let request = Request { stream: &CUSTOMERS, selection, mode, state, full_list_hours: None };
     let plan = Plan::new(&config, request, at("2025-01-01T00:00:00"));
     Wanted { config, plan }
 }

@@ -20,6 +20,7 @@ prepare_buildah() {
             BUSYBOX=$repository/target/busybox/bin/busybox
             if [[ ! -x $BUSYBOX ]]; then
                 debian -o APT::Sandbox::User=root download busybox-static
+                mkdir -p "$repository/target"
                 dpkg --extract "$folder"/busybox-static_*.deb "$repository/target/busybox"
             fi
         fi

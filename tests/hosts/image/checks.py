@@ -200,7 +200,7 @@ def test_spec_check_and_discover_say_what_the_executable_says(container, connect
 def test_it_is_the_program_without_tables_and_says_where_they_are(container):
     shown = container.run("demo", "--customers", "12")
     assert shown.exit_code == 0, shown
-    assert b"What has changed since?" in shown.stdout and b"Delta" not in shown.stdout, shown
+    assert b"changed" in shown.stdout and b"Delta" not in shown.stdout, shown
     offered = container.run("--help").stdout.decode()
     assert "simulate" in offered and "export" not in offered, offered
     for words in (["export", "--to", "lake"], ["export", "--help"], ["show", "lake", "--json"]):
@@ -519,13 +519,13 @@ def test_localhost_is_found_without_a_name_server(container, simulator):
 def test_a_name_of_its_hosts_file_is_found(start, name_server, secure_server):
     container = start("--dns", name_server, "--add-host", "komet.example:127.0.0.1")
     check = container.check(_https("komet.example", secure_server.port))
-    assert "komet.example is not secure" in _answer(check), check
+    assert f"komet.example:{secure_server.port} is not secure" in _answer(check), check
 
 
 def test_a_name_that_does_not_exist_is_a_passing_failure(start, name_server):
     check = start("--dns", name_server).check(_https("nowhere.example"))
     error = check.failed("transient")
-    assert "nowhere.example cannot be reached" in error["message"], check
+    assert "nowhere.example:1 cannot be reached" in error["message"], check
 
 
 def test_the_authorities_of_the_image_are_loaded_and_do_not_trust_just_anyone(container, secure_server):
@@ -547,4 +547,4 @@ def test_an_authority_of_the_user_is_trusted(container, secure_server):
 def test_without_authorities_it_says_so(container, secure_server):
     environment = {"SSL_CERT_FILE": "/config/none.pem"}
     check = container.check(_https("localhost", secure_server.port), environment=environment)
-    assert "CA certificates" in _answer(check) and "SSL_CERT_FILE" in _answer(check), check
+    assert "SSL_CERT_FILE names /config/none.pem, which cannot be read" in _answer(check), check

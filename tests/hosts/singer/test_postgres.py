@@ -114,7 +114,30 @@ def test_a_whole_list_marks_what_is_no_longer_in_it_when_versions_are_asked_for(
     pipeline = load_into(database, api.config(emit_activate_version_messages=True), metadata=metadata)
     pipeline.run().succeeded()
     assert database("SELECT count(*) FROM komet.customers WHERE _sdc_deleted_at IS NULL") == [(200,)]
-    pipeline.run(TAP_KOMETSALES_INCLUDE_INACTIVE="false").succeeded()
-    removed = database("SELECT DISTINCT active FROM komet.customers WHERE _sdc_deleted_at IS NOT NULL")
-    kept = database("SELECT DISTINCT active FROM komet.customers WHERE _sdc_deleted_at IS NULL")
-    assert (removed, kept) == ([(False,)], [(True,)])
+    removed = api.change(5, "remove")
+    pipeline.run().succeeded()
+    gone = {id for (id,) in database("SELECT id FROM komet.customers WHERE _sdc_deleted_at IS NOT NULL")}
+    assert gone == removed
+    restored = api.change(2, "restore")
+    pipeline.run().succeeded()
+    gone = {id for (id,) in database("SELECT id FROM komet.customers WHERE _sdc_deleted_at IS NOT NULL")}
+    assert gone == removed - restored
+
+
+def test_an_incremental_pipeline_sees_who_is_gone_when_the_whole_list_is_due(database, load_into, simulator):
+    api = simulator(customers=200)
+    config = api.config(emit_activate_version_messages=True, full_list_hours=8760)
+    pipeline = load_into(database, config)
+    pipeline.run().succeeded()
+    changed, removed = api.change(4), api.change(3, "remove")
+    pipeline.run().succeeded()
+    count = "SELECT count(*) FROM komet.customers WHERE _sdc_deleted_at IS "
+    assert database(count + "NOT NULL") == [(0,)], "what changed says nothing of who is gone"
+    # Rows that were updated in between have the version that was activated last, and can go as well.
+    pipeline.run(TAP_KOMETSALES_FULL_LIST_HOURS="0").succeeded()
+    gone = {id for (id,) in database("SELECT id FROM komet.customers WHERE _sdc_deleted_at IS NOT NULL")}
+    assert gone == removed
+    removed |= api.change(5, "remove")
+    pipeline.run(TAP_KOMETSALES_FULL_LIST_HOURS="0").succeeded()
+    gone = {id for (id,) in database("SELECT id FROM komet.customers WHERE _sdc_deleted_at IS NOT NULL")}
+    assert gone == removed and changed - removed

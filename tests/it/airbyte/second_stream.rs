@@ -192,7 +192,10 @@ fn it_is_read_whole(stream: &'static Stream) {
     match stream.cursor() {
         Some(cursor) => assert_eq!(state[cursor.name], "2024-05-03T12:00:00Z"),
         None => {
-            assert_eq!(state.as_object().unwrap().keys().collect::<Vec<_>>(), ["scope", "version"])
+            assert_eq!(
+                state.as_object().unwrap().keys().collect::<Vec<_>>(),
+                ["scope", "version", "list"]
+            )
         }
     }
     let request = &simulator.requests()[0];

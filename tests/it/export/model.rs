@@ -59,7 +59,8 @@ fn config() -> Config {
 
 fn plan(stream: &'static Stream) -> Plan {
     let selection = Selection::all(stream);
-    let request = Request { stream, selection, mode: Mode::FullRefresh, state: None };
+    let request =
+        Request { stream, selection, mode: Mode::FullRefresh, state: None, full_list_hours: None };
     Plan::new(&config(), request, at(1))
 }
 

@@ -58,8 +58,13 @@ impl Reading {
         let comma = if settings.is_empty() { "" } else { ", " };
         let config = format!(r#"{{"authentication_token": "abcdefgh"{comma}{settings}}}"#);
         let (config, _) = Config::parse(config.as_bytes(), "the test").unwrap();
-        let request =
-            Request { stream: &CUSTOMERS, selection, mode: Mode::FullRefresh, state: None };
+        let request = Request {
+            stream: &CUSTOMERS,
+            selection,
+            mode: Mode::FullRefresh,
+            state: None,
+            full_list_hours: None,
+        };
         let now = Zone::UTC.parse("2025-01-01T00:00:00").unwrap();
         let plan = Plan::new(&config, request, now);
         Self { config, plan, scratch: Scratch::new(Vec::new()), now }

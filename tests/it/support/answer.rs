@@ -92,6 +92,15 @@ impl Answer {
     }
 
     /// The cursor of the one state.
+    /// The state of customers without what is another in every run: when the list was asked for.
+    pub(crate) fn lasting_state(&self) -> Value {
+        let mut state = self.stream_state();
+        if let Some(list) = state["list"].as_object_mut() {
+            list.remove("at");
+        }
+        state
+    }
+
     pub(crate) fn cursor(&self) -> Value {
         self.stream_state()["updatedOn"].clone()
     }

@@ -1,0 +1,3 @@
+//! The Singer tap, run as hosts run it.
+
+mod versions;
