@@ -35,6 +35,17 @@ impl Kind {
         }
     }
 
+    /// Its name for programs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Config => "config",
+            Kind::Auth => "auth",
+            Kind::Transient => "transient",
+            Kind::Data => "data",
+            Kind::System => "system",
+        }
+    }
+
     /// Airbyte's `failure_type` (`AirbyteErrorTraceMessage` in `airbyte_protocol.yaml`).
     pub const fn failure_type(self) -> &'static str {
         match self {

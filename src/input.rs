@@ -70,6 +70,28 @@ impl Input {
         })?;
         Ok(content)
     }
+
+    /// A secret that it holds: its content without one line feed, or carriage return and line feed, at the end, as
+    /// editors and shells add it. `what` says what named it.
+    ///
+    /// # Errors
+    /// `Config`: it cannot be read, or is not UTF-8 text.
+    pub fn read_secret(&self, what: &str) -> Result<String> {
+        let content = self.read(&format!("file of {what}"))?;
+        let mut secret = String::from_utf8(content).map_err(|_| {
+            Error::config(format!(
+                "The file of {what} ({}) is not UTF-8 text. Put the secret alone into it.",
+                self.name()
+            ))
+        })?;
+        if secret.ends_with('\n') {
+            secret.pop();
+            if secret.ends_with('\r') {
+                secret.pop();
+            }
+        }
+        Ok(secret)
+    }
 }
 
 /// Whether a text on the command line is there as a file, or is written as one.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use chrono::Utc;
 
-use crate::config::Config;
+use crate::config::{Config, UnknownKeys};
 use crate::error::{Error, Failed, Kind, Result};
 use crate::input::Input;
 use crate::log::Log;
@@ -26,8 +26,8 @@ use state::Given;
 /// The files that `read` is given.
 #[derive(Debug)]
 pub struct ReadFiles {
-    /// The configuration.
-    pub config: Input,
+    /// The configurations; what a later one says of a key counts.
+    pub config: Vec<Input>,
     /// The configured catalog.
     pub catalog: Input,
     /// The state, if there is one.
@@ -58,7 +58,7 @@ pub fn discover<W: Write + Send>(console: &Console<W>, streams: &[&'static Strea
 pub fn check<W: Write + Send>(
     console: &Console<W>,
     streams: &[&'static Stream],
-    config: &Input,
+    config: &[Input],
     machine: Machine,
 ) -> Result<(), Failed> {
     match try_check(console, streams, config, machine) {
@@ -73,7 +73,7 @@ pub fn check<W: Write + Send>(
 fn try_check<W: Write + Send>(
     console: &Console<W>,
     streams: &[&'static Stream],
-    config: &Input,
+    config: &[Input],
     machine: Machine,
 ) -> Result<()> {
     let (config, warnings) = read_config(config)?;
@@ -181,6 +181,9 @@ fn told<W: Write + Send>(console: &Console<W>, error: Error, stream: Option<&str
     }
 }
 
-fn read_config(input: &Input) -> Result<(Config, Vec<String>)> {
-    Config::parse(&input.read("configuration")?, &input.name())
+/// The files alone: Airbyte says everything in them.
+fn read_config(files: &[Input]) -> Result<(Config, Vec<String>)> {
+    let part = |file: &Input| Ok((file.read("configuration")?, file.name()));
+    let parts = files.iter().map(part).collect::<Result<Vec<_>>>()?;
+    Config::merge(&parts, &[], UnknownKeys::Warn)
 }

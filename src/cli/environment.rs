@@ -1,10 +1,18 @@
 //! What the environment says.
 
+use std::env::VarError;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use crate::error::{Error, Result};
 use crate::log::Level;
 use crate::network::Proxies;
 use crate::source::{Machine, Scratch};
+
+/// The refusal of a setting that is not text.
+pub(super) fn not_text(name: &str) -> Error {
+    Error::config(format!("{name} is not UTF-8 text, so it cannot be used. Set it again."))
+}
 
 /// What the environment says. Nothing else of the crate reads it.
 pub(super) struct Environment;
@@ -25,6 +33,27 @@ impl Environment {
     /// A variable, if it is set and readable.
     pub(super) fn variable(name: &str) -> Option<String> {
         std::env::var(name).ok()
+    }
+
+    /// A variable that is a setting, if it is set.
+    ///
+    /// # Errors
+    /// `Config`: it is not UTF-8, so that it would be passed by in silence.
+    pub(super) fn setting(name: &str) -> Result<Option<String>> {
+        match std::env::var(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => Err(not_text(name)),
+        }
+    }
+
+    /// The variables whose names begin like this, by name.
+    pub(super) fn beginning_with(prefix: &str) -> Vec<(OsString, OsString)> {
+        let mut variables: Vec<_> = std::env::vars_os()
+            .filter(|(name, _)| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+            .collect();
+        variables.sort();
+        variables
     }
 
     /// The file in which Meltano says how it wants to be logged to.
@@ -67,7 +96,6 @@ impl Environment {
 
 /// What only `export` and `show` ask.
 #[cfg(feature = "export")]
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 impl Environment {
     /// What glibc reads its threshold from (`mallopt(3)`).
     pub(super) const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
@@ -75,11 +103,6 @@ impl Environment {
     /// Whether the user has told glibc how to allocate, or this program has told itself.
     pub(super) fn says_how_to_allocate() -> bool {
         [Self::MMAP_THRESHOLD, "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some())
-    }
-
-    /// The token, for an export without a configuration.
-    pub(super) fn token() -> Option<String> {
-        std::env::var("KOMETSALES_AUTHENTICATION_TOKEN").ok().filter(|token| !token.is_empty())
     }
 
     /// What the environment says to the tools of object stores.

@@ -9,9 +9,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::environment::Environment;
+use super::failure::Report;
 use super::memory;
 use super::paint::Paint;
 use super::progress::Progress;
+use super::settings::Flags;
 use super::signals::Watch;
 use super::summary::{Summary, json_line};
 use crate::config::{Config, UnknownKeys};
@@ -21,7 +23,6 @@ use crate::export::mode::TableMode;
 use crate::export::stream::ArrowStream;
 use crate::export::table::{Table, TableOptions};
 use crate::export::{Destination, Exported};
-use crate::input::Input;
 use crate::interrupt::Interrupt;
 use crate::log::{Level, Log};
 use crate::model::arrow::Selection;
@@ -41,14 +42,14 @@ const FULL_LIST_HOURS: u64 = 168;
 /// What to export, and where to.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The configuration (JSON); - reads standard input. Not needed where
-    /// KOMETSALES_AUTHENTICATION_TOKEN holds the token
+    /// The configuration (JSON); - reads standard input; may come several times, and later ones count. Not
+    /// needed where KOMETSALES_AUTHENTICATION_TOKEN holds the token
     #[arg(long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
+    pub(super) config: Vec<PathBuf>,
     /// Where to: s3://bucket/path, gs://bucket/path, az://container/path, file:///folder or a path, for a
     /// Delta table below it; the same ending in .parquet for one file; - for an Arrow stream on stdout
-    #[arg(long, value_name = "URL")]
-    to: Destination,
+    #[arg(long, value_name = "URL", required_unless_present = "check")]
+    to: Option<Destination>,
     /// The stream to export [default: customers]
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
@@ -58,7 +59,7 @@ pub(super) struct Options {
     /// Read everything, whatever the cursor in the table says
     #[arg(long)]
     full_refresh: bool,
-    /// Test the place and the token, and export nothing
+    /// Test the place and the token, and export nothing; without --to the token alone
     #[arg(long)]
     check: bool,
     /// Accept a store without conditional writes (safe only if nothing else writes there)
@@ -69,7 +70,9 @@ pub(super) struct Options {
     allow_shrink: bool,
     /// End with one JSON object in place of a summary
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
+    #[command(flatten)]
+    settings: Flags,
 }
 
 impl Options {
@@ -80,13 +83,13 @@ impl Options {
 
     /// Options that contradict each other.
     pub(super) fn check(&self) -> Result<(), &'static str> {
-        let is_table = matches!(self.to, Destination::Table(_));
+        let is_table = matches!(self.to, Some(Destination::Table(_)) | None);
         if !is_table && self.mode.is_some() {
             return Err(
                 "--mode is for tables: a .parquet file and a stream hold what the reply holds",
             );
         }
-        if self.to == Destination::Stdout && self.check {
+        if self.to == Some(Destination::Stdout) && self.check {
             return Err("--check has nothing to test where the rows go to stdout");
         }
         Ok(())
@@ -100,6 +103,7 @@ pub(super) fn run(
     stdout: Stdout,
     streams: &[&'static Stream],
     signals: &Watch,
+    report: Report,
 ) -> Result<(), Failed> {
     memory::fix_threshold();
     let progress = Progress::new(Stderr::new(level, Environment::singer_log_config().as_deref()));
@@ -111,6 +115,9 @@ pub(super) fn run(
         && signals.interrupt().is_asked()
     {
         progress.stderr().critical(&error.to_string());
+        if let Some(code) = signals.exit_code() {
+            report.interrupted(code, &error.to_string());
+        }
         signals.end();
     }
     Ok(done?)
@@ -125,11 +132,17 @@ struct Export<'a> {
 
 impl Export<'_> {
     fn run(&self, stdout: Stdout) -> Result<()> {
-        let (config, warnings) = self.config()?;
+        let files = &self.options.config;
+        let (config, warnings) = self.options.settings.config(files, UnknownKeys::Refuse)?;
         self.progress.stderr().hide(&config.token);
         warnings.iter().for_each(|warning| self.progress.warn(warning));
         let (options, stream, started) = (self.options, self.stream, Instant::now());
-        match &options.to {
+        let Some(to) = &options.to else {
+            Source::new(&config, Environment::machine(), self.progress).check(stream)?;
+            self.progress.end();
+            return self.checked(None, stdout);
+        };
+        match to {
             Destination::Stdout if stdout.is_terminal() => Err(Error::config(
                 "`--to -` writes a binary Arrow stream, which is not for a terminal. Pipe it into a program, or redirect it to a file.",
             )),
@@ -157,25 +170,6 @@ impl Export<'_> {
         }
     }
 
-    /// The configuration: a token in the environment, and a file, which counts where it says something.
-    fn config(&self) -> Result<(Config, Vec<String>)> {
-        let mut parts = Vec::new();
-        if let Some(token) = Environment::token() {
-            let part = json!({ "authentication_token": token }).to_string();
-            parts.push((part.into_bytes(), "KOMETSALES_AUTHENTICATION_TOKEN".to_owned()));
-        }
-        if let Some(path) = &self.options.config {
-            let input = Input::of(path);
-            parts.push((input.read("configuration")?, input.name()));
-        }
-        if parts.is_empty() {
-            return Err(Error::config(
-                "No token was given. Name a configuration with --config FILE, something like {\"authentication_token\": \"…\"}, or set KOMETSALES_AUTHENTICATION_TOKEN.",
-            ));
-        }
-        Config::merge(&parts, &[], UnknownKeys::Refuse)
-    }
-
     fn store(&self, config: &Config, place: &Place) -> Result<Store> {
         let options = StoreOptions {
             settings: Environment::store_settings(),
@@ -189,7 +183,7 @@ impl Export<'_> {
 
     /// Whether everything is read, whatever the cursor in a table.
     fn is_whole(&self) -> bool {
-        let is_table = matches!(self.options.to, Destination::Table(_));
+        let is_table = matches!(self.options.to, Some(Destination::Table(_)));
         let has_cursor = Mode::of(self.stream).contains(&Mode::Incremental);
         let is_overwrite = self.options.table_mode() == TableMode::Overwrite;
         self.options.full_refresh || !is_table || !has_cursor || is_overwrite
@@ -208,7 +202,7 @@ impl Export<'_> {
         if self.options.check {
             place.probe()?;
             source.check(self.stream)?;
-            return stdout.map_or(Ok(()), |stdout| self.checked(&place.place(), stdout));
+            return stdout.map_or(Ok(()), |stdout| self.checked(Some(&place.place()), stdout));
         }
         let (mode, state) = match self.is_whole() {
             true => (Mode::FullRefresh, None),
@@ -241,11 +235,12 @@ impl Export<'_> {
         }
     }
 
-    fn checked(&self, place: &str, mut stdout: Stdout) -> Result<()> {
-        let text = if self.options.json {
-            json_line(&json!({"to": place, "check": "ok"}))?
-        } else {
-            format!("{place} can be written, and Komet Sales accepts the token.\n")
+    /// Says that the place, if one was named, and the token are good.
+    fn checked(&self, place: Option<&str>, mut stdout: Stdout) -> Result<()> {
+        let text = match place {
+            _ if self.options.json => json_line(&json!({"to": place, "check": "ok"}))?,
+            Some(place) => format!("{place} can be written, and Komet Sales accepts the token.\n"),
+            None => "Komet Sales accepts the token.\n".to_owned(),
         };
         stdout.say(&text)
     }

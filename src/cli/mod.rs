@@ -7,30 +7,33 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::airbyte;
 use crate::airbyte::sink::Console;
 use crate::error::{Error, Failed};
 use crate::input::Input;
-use crate::log::{Level, escaped};
+use crate::log::Level;
 use crate::model::Stream;
 use crate::output::stdout::Stdout;
 use crate::singer;
 
 #[cfg(not(feature = "export"))]
 mod absent;
+mod check;
 mod core_dump;
 mod demo;
 mod environment;
 #[cfg(feature = "export")]
 mod export;
+mod failure;
 mod generate;
 #[cfg(feature = "export")]
 mod memory;
 mod paint;
 #[cfg(feature = "export")]
 mod progress;
+mod settings;
 #[cfg(feature = "export")]
 mod show;
 mod signals;
@@ -39,10 +42,11 @@ mod simulate;
 mod summary;
 
 use environment::Environment;
+use failure::Report;
 use signals::Watch;
 
 /// The exit code of a command line that is not understood: that of every tool of this kind.
-const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 2;
 
 /// Gets a flower company's customers out of Komet Sales and into its warehouse.
 #[derive(Debug, Parser)]
@@ -51,7 +55,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
     /// Log more detail (like LOG_LEVEL=debug)
-    #[arg(long, global = true)]
+    #[arg(long, short = 'v', alias = "verbose", global = true)]
     debug: bool,
     #[command(flatten)]
     singer: singer::Options,
@@ -75,13 +79,13 @@ enum Command {
     /// Airbyte: show what can be configured
     Spec,
     /// Airbyte: test whether a configuration works, with one cheap request
-    Check(ConfigFile),
+    Check(check::Options),
     /// Airbyte: show what can be read; needs no network
-    Discover(OptionalConfigFile),
+    Discover(UnreadConfigFiles),
     /// Airbyte: read the streams of a catalog
     Read {
         #[command(flatten)]
-        config: ConfigFile,
+        config: ConfigFiles,
         /// The configured catalog (JSON)
         #[arg(long, value_name = "FILE")]
         catalog: PathBuf,
@@ -104,38 +108,67 @@ impl Command {
         match self {
             #[cfg(feature = "export")]
             Self::Export(_) => Level::Warn,
+            Self::Check(options) if options.text => Level::Warn,
             _ => Level::Info,
         }
     }
 
-    /// Options that contradict each other.
-    fn check(&self, singer: &singer::Options) -> Result<(), &'static str> {
+    /// Where the command keeps its configurations, if it takes any.
+    fn config(&mut self) -> Option<&mut Vec<PathBuf>> {
         match self {
-            Self::Read { config, catalog, state } => read_once(
-                [Some(&config.config), Some(catalog), state.as_ref()].into_iter().flatten(),
-            ),
             #[cfg(feature = "export")]
-            Self::Export(options) => {
-                read_once(options.config.iter().chain(singer.files()))?;
+            Self::Export(options) => Some(&mut options.config),
+            Self::Check(options) => Some(&mut options.config),
+            Self::Discover(files) => Some(&mut files.config),
+            Self::Read { config, .. } => Some(&mut config.config),
+            _ => None,
+        }
+    }
+
+    /// Takes over the configurations that came before the command.
+    fn adopt(&mut self, singer: &mut singer::Options) {
+        if let Some(config) = self.config() {
+            config.splice(..0, singer.take_config());
+        }
+    }
+
+    /// Options that contradict each other, or are missing.
+    fn check(&self) -> Result<(), &'static str> {
+        const NO_CONFIG: &str = "a configuration is missing: name it with --config FILE";
+        match self {
+            Self::Check(options) if !options.text && options.config.is_empty() => Err(NO_CONFIG),
+            Self::Check(options) => {
+                read_once(options.config.iter())?;
                 options.check()
             }
-            _ => read_once(singer.files()),
+            Self::Read { config: ConfigFiles { config }, .. } if config.is_empty() => {
+                Err(NO_CONFIG)
+            }
+            Self::Read { config: ConfigFiles { config }, catalog, state } => {
+                read_once(config.iter().chain([catalog]).chain(state.as_ref()))
+            }
+            #[cfg(feature = "export")]
+            Self::Export(options) => {
+                read_once(options.config.iter())?;
+                options.check()
+            }
+            _ => Ok(()),
         }
     }
 }
 
 #[derive(Debug, Args)]
-struct ConfigFile {
-    /// The configuration (JSON); - reads standard input
+struct ConfigFiles {
+    /// The configuration (JSON); - reads standard input; may come several times, and later ones count
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    config: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
-struct OptionalConfigFile {
+struct UnreadConfigFiles {
     /// The configuration (JSON); taken for the protocol's sake and not read
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    config: Vec<PathBuf>,
 }
 
 /// Runs a command line with these streams. What it answers goes to stdout, the exit code says how it went: 0, 2 for a
@@ -149,59 +182,70 @@ pub fn main(
         let place = fault.location().map(ToString::to_string).unwrap_or_default();
         let _ = writeln!(std::io::stderr(), "This program has a fault at {place}: report it.");
     }));
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let report = Report::of(&arguments);
+    let arguments = match understood(&arguments) {
         Ok(arguments) => arguments,
         Err(answer) => {
             // A place is refused by what it means, not by how the command line is written.
-            if let Some(error) = answer.source().and_then(|cause| cause.downcast_ref::<Error>()) {
-                return unreported(error);
-            }
-            // Help and version are answers too, and go to stdout.
-            let _ = answer.print();
-            return ExitCode::from(if answer.use_stderr() { USAGE } else { 0 });
+            let meant = answer.source().and_then(|cause| cause.downcast_ref::<Error>());
+            return meant.map_or_else(|| report.answer(&answer), |error| report.failure(error));
         }
     };
-    let Arguments { command, singer, debug } = arguments;
-    let least = command.as_ref().map_or(Level::Info, Command::level);
-    let level = if debug { Level::Debug } else { Environment::log_level().unwrap_or(least) };
-    let fits = match &command {
-        Some(command) => command.check(&singer),
-        None => read_once(singer.files()),
-    };
-    let fits = fits.and_then(|()| singer.check(command.is_some()));
-    if let Err(answer) = fits {
-        let mut program = Arguments::command();
-        let _ = program.error(clap::error::ErrorKind::ArgumentConflict, answer).print();
-        return ExitCode::from(USAGE);
-    }
-    let attempt = AssertUnwindSafe(|| perform(command, &singer, level, streams));
+    let attempt = AssertUnwindSafe(|| perform(arguments, report, streams));
     // What a bug left behind is not looked at again: the process ends.
     let done = catch_unwind(attempt).unwrap_or_else(|_| Err(Failed::Unreported(bug())));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failed::Reported(code)) => ExitCode::from(code),
-        Err(Failed::Unreported(error)) => unreported(&error),
+        Err(Failed::Unreported(error)) => report.failure(&error),
     }
 }
 
+/// The arguments, if they fit together.
+fn understood(arguments: &[OsString]) -> Result<Arguments, clap::Error> {
+    let mut program = Arguments::command();
+    let matches = program.try_get_matches_from_mut(arguments)?;
+    let mut understood = Arguments::from_arg_matches(&matches)?;
+    let Arguments { command, singer, .. } = &mut understood;
+    let fits = match command {
+        Some(command) => {
+            command.adopt(singer);
+            command.check()
+        }
+        None => read_once(singer.files()),
+    };
+    fits.and_then(|()| singer.check(command.is_some())).map_err(|contradiction| {
+        let own = matches.subcommand_name().and_then(|name| program.find_subcommand_mut(name));
+        let kind = clap::error::ErrorKind::ArgumentConflict;
+        match own {
+            Some(command) => command.error(kind, contradiction),
+            None => program.error(kind, contradiction),
+        }
+    })?;
+    Ok(understood)
+}
+
 fn perform(
-    command: Option<Command>,
-    singer: &singer::Options,
-    level: Level,
+    arguments: Arguments,
+    report: Report,
     streams: &'static [&'static Stream],
 ) -> Result<(), Failed> {
+    let Arguments { command, singer, debug } = arguments;
+    let least = command.as_ref().map_or(Level::Info, Command::level);
+    let level = if debug { Level::Debug } else { Environment::log_level().unwrap_or(least) };
     core_dump::prevent();
     let signals = Watch::start()?;
     let stdout = Stdout::open()?;
     match command {
-        Some(command) => run(command, level, stdout, streams, &signals),
+        Some(command) => run(command, level, stdout, streams, &signals, report),
         None => {
             let surroundings = singer::Surroundings {
                 machine: Environment::machine(),
                 log_config: Environment::singer_log_config(),
-                variable: &Environment::variable,
+                variable: &Environment::setting,
             };
-            singer::run(singer, &surroundings, level, stdout, streams)
+            singer::run(&singer, &surroundings, level, stdout, streams)
         }
     }
 }
@@ -210,14 +254,6 @@ fn bug() -> Error {
     Error::system(
         "This is a bug in kometsales. Please report it, with the place that stderr names.",
     )
-}
-
-/// Reports a failure on stderr, where nothing else did.
-fn unreported(error: &Error) -> ExitCode {
-    if !error.is_quiet() {
-        let _ = writeln!(std::io::stderr(), "error: {}", escaped(&error.to_string()));
-    }
-    ExitCode::from(error.kind().exit_code())
 }
 
 /// Standard input can be read once.
@@ -238,24 +274,27 @@ fn run(
         expect(unused_variables, reason = "only exports clean up")
     )]
     signals: &Watch,
+    #[cfg_attr(
+        not(feature = "export"),
+        expect(unused_variables, reason = "only exports end in one object")
+    )]
+    report: Report,
 ) -> Result<(), Failed> {
     let console = |stdout| Console::new(stdout, level);
     match command {
         Command::Spec => Ok(airbyte::spec(&console(stdout))?),
         Command::Discover(_) => Ok(airbyte::discover(&console(stdout), streams)?),
-        Command::Check(ConfigFile { config }) => {
-            airbyte::check(&console(stdout), streams, &Input::of(&config), Environment::machine())
-        }
-        Command::Read { config: ConfigFile { config }, catalog, state } => {
+        Command::Check(options) => check::run(&options, level, stdout, streams),
+        Command::Read { config: ConfigFiles { config }, catalog, state } => {
             let files = airbyte::ReadFiles {
-                config: Input::of(&config),
+                config: config.iter().map(|path| Input::of(path)).collect(),
                 catalog: Input::of(&catalog),
                 state: state.as_deref().map(Input::of),
             };
             airbyte::read(&console(stdout), streams, &files, Environment::machine())
         }
         #[cfg(feature = "export")]
-        Command::Export(options) => export::run(&options, level, stdout, streams, signals),
+        Command::Export(options) => export::run(&options, level, stdout, streams, signals, report),
         #[cfg(feature = "export")]
         Command::Show(options) => Ok(show::run(&options, stdout, streams)?),
         #[cfg(not(feature = "export"))]

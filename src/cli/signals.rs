@@ -57,6 +57,14 @@ impl Watch {
         &self.interrupt
     }
 
+    /// The exit code of a process that the signal ended; `None` if there was none.
+    #[cfg(feature = "export")]
+    pub(super) fn exit_code(&self) -> Option<i32> {
+        Some(self.caught.load(Ordering::SeqCst))
+            .filter(|signal| *signal != 0)
+            .map(|s| SIGNALLED + s)
+    }
+
     /// Ends the process the way the signal would have, if there was one, so that a shell or a scheduler
     /// sees what happened.
     #[cfg(feature = "export")]

@@ -99,12 +99,13 @@ impl Config {
                 "No configuration was given. Name one with --config FILE; it is something like {\"authentication_token\": \"…\"}.",
             ));
         }
-        let mut values = Values { members: BTreeMap::new(), faults: Vec::new() };
+        let mut values = Values::default();
         for (json, origin) in parts {
             for (key, value) in members(json, origin)? {
                 // An absent value takes nothing from an earlier configuration.
                 let is_absent = matches!(value.get(), "null" | r#""""#);
                 if !is_absent || !values.members.contains_key(&key) {
+                    values.origins.insert(key.clone(), origin.clone());
                     values.members.insert(key, value);
                 }
             }
@@ -140,11 +141,10 @@ impl Config {
                 warnings.iter().map(|key| format!("{key}. It is ignored.")).collect(),
             ));
         }
-        let origins: Vec<&str> = parts.iter().map(|(_, origin)| origin.as_str()).collect();
         values.faults.append(&mut warnings);
         let message = format!(
             "The configuration ({}) is wrong: {}.",
-            origins.join(", "),
+            values.origins_at_fault(parts).join(", "),
             values.faults.join("; ")
         );
         // What is too short to be a token is a part of many words.
@@ -160,10 +160,13 @@ fn is_filter(key: &str) -> bool {
     ALL.iter().flat_map(|stream| stream.filters).any(|filter| filter.setting == key)
 }
 
-/// The members of the configuration, and what was found wrong with them.
+/// The members of the configuration, where each came from, and what was found wrong with them.
+#[derive(Default)]
 struct Values {
     members: BTreeMap<String, Box<RawValue>>,
+    origins: BTreeMap<String, String>,
     faults: Vec<String>,
+    keys_at_fault: Vec<&'static str>,
 }
 
 /// A boolean among the keys that mean something to one protocol alone. `None` if it is absent or none.
@@ -308,6 +311,16 @@ impl Values {
         let expectation = settings::setting(key).map(settings::Setting::expectation);
         let expected = expectation.unwrap_or_default();
         self.faults.push(format!("`{key}` {what}; expected {expected}"));
+        self.keys_at_fault.push(key);
+    }
+
+    /// Where the values that are wrong came from; everywhere, if a value is missing or a key is not known.
+    fn origins_at_fault<'a>(&self, parts: &'a [(Vec<u8>, String)]) -> Vec<&'a str> {
+        let keys = &self.keys_at_fault;
+        let wrong: Vec<_> = keys.iter().filter_map(|key| self.origins.get(*key)).collect();
+        let is_anywhere = wrong.len() < self.faults.len();
+        let origins = parts.iter().map(|(_, origin)| origin);
+        origins.filter(|origin| is_anywhere || wrong.contains(origin)).map(String::as_str).collect()
     }
 
     fn unknown(&self, others: &[&str]) -> Vec<String> {
@@ -315,13 +328,9 @@ impl Values {
             .keys()
             .filter(|key| settings::setting(key).is_none() && !others.contains(&key.as_str()))
             .map(|key| {
-                let nearest = SETTINGS
-                    .iter()
-                    .map(|setting| (strsim::jaro_winkler(key, setting.key), setting.key))
-                    .max_by(|one, two| one.0.total_cmp(&two.0))
-                    .filter(|(similarity, _)| *similarity > 0.85)
-                    .map(|(_, nearest)| format!(" (did you mean `{nearest}`?)"));
-                let nearest = nearest.unwrap_or_default();
+                let nearest = settings::nearest(key, SETTINGS.iter().map(|setting| setting.key));
+                let nearest =
+                    nearest.map(|key| format!(" (did you mean `{key}`?)")).unwrap_or_default();
                 format!("`{}` is not a setting{nearest}", key.escape_debug())
             })
             .collect()

@@ -180,10 +180,41 @@ pub fn setting(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
 }
 
+/// The one of some names that was probably meant by another.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    const LEAST_SIMILARITY: f64 = 0.85;
+    known
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .max_by(|one, two| one.0.total_cmp(&two.0))
+        .filter(|(similarity, _)| *similarity > LEAST_SIMILARITY)
+        .map(|(_, known)| known)
+}
+
 impl Setting {
     /// Whether a configuration must have it.
     pub fn is_required(&self) -> bool {
         matches!(self.accepts, Accepts::Secret)
+    }
+
+    /// Whether its value is never shown, and so is no argument of a command either.
+    pub fn is_secret(&self) -> bool {
+        matches!(self.accepts, Accepts::Secret)
+    }
+
+    /// The first sentence of its description, for a short help.
+    pub fn summary(&self) -> &'static str {
+        let sentence = self.description.split_once(". ").map(|(first, _)| first);
+        sentence.unwrap_or(self.description).trim_end_matches('.')
+    }
+
+    /// Its description, its variable and its default, for a long help.
+    pub fn help(&self, variable: &str) -> String {
+        let default = match self.default() {
+            Some(Value::String(text)) => format!(" [default: {text}]"),
+            Some(value) => format!(" [default: {value}]"),
+            None => String::new(),
+        };
+        format!("{} [env: {variable}]{default}", self.description)
     }
 
     /// What is accepted, in words that follow "expected".

@@ -45,7 +45,7 @@ pub struct Surroundings<'a> {
     /// The file in which Meltano says how it wants to be logged to.
     pub log_config: Option<PathBuf>,
     /// The value of a variable of the environment.
-    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    pub variable: &'a dyn Fn(&str) -> Result<Option<String>>,
 }
 
 /// The flags of a tap.
@@ -93,6 +93,11 @@ impl Options {
     /// The files that are to be read.
     pub fn files(&self) -> impl Iterator<Item = &PathBuf> {
         self.config.iter().chain(&self.catalog).chain(&self.state)
+    }
+
+    /// Takes the configurations away, for a command: `--config` may come before it.
+    pub fn take_config(&mut self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.config)
     }
 
     /// Checks what the parser cannot: a verb has its own flags, and without a verb there must be a flag.
@@ -209,13 +214,13 @@ fn parts(paths: &[PathBuf], surroundings: &Surroundings<'_>) -> Result<Vec<(Vec<
     let part = |path: &PathBuf| {
         if path.as_os_str() == "ENV" {
             let names = settings::SETTINGS.iter().map(|setting| setting.key);
-            let values: serde_json::Map<String, Value> = names
-                .chain([ACTIVATE_VERSIONS])
-                .filter_map(|name| {
-                    let variable = format!("{PREFIX}{}", name.to_ascii_uppercase());
-                    Some((name.to_owned(), (surroundings.variable)(&variable)?.into()))
-                })
-                .collect();
+            let mut values = serde_json::Map::new();
+            for name in names.chain([ACTIVATE_VERSIONS]) {
+                let variable = format!("{PREFIX}{}", name.to_ascii_uppercase());
+                if let Some(value) = (surroundings.variable)(&variable)? {
+                    values.insert(name.to_owned(), value.into());
+                }
+            }
             return Ok((Value::Object(values).to_string().into_bytes(), "the environment".into()));
         }
         let input = Input::of(path);

@@ -227,9 +227,9 @@ def test_a_pipe_into_a_reader_is_one_line(exporter, connector, simulator, reader
     assert done.stdout.decode().split() == ["5000", "5000", str(active)]
 
 
-def test_a_token_in_the_file_wins_over_the_environment(exporter, simulator):
+def test_a_token_in_the_environment_wins_over_the_file(exporter, simulator):
     wrong = {"KOMETSALES_AUTHENTICATION_TOKEN": "a-wrong-token-9917"}
-    assert exporter.run(simulator().config(), STDOUT, environment=wrong).exit_code == 0
+    assert exporter.run(simulator().config(), STDOUT, environment=wrong).exit_code == 77
 
 
 def test_a_reader_that_goes_away_ends_the_export_without_a_crash(exporter, simulator):

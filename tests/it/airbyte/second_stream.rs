@@ -59,7 +59,7 @@ fn config(simulator: &Simulator) -> Value {
 /// Reads streams, each in its own mode and with its own fields.
 fn read_streams(simulator: &Simulator, wanted: &[Value], state: Option<&Value>) -> Answer {
     let files = ReadFiles {
-        config: given(&config(simulator)),
+        config: vec![given(&config(simulator))],
         catalog: given(&json!({ "streams": wanted })),
         state: state.map(given),
     };
@@ -310,7 +310,8 @@ fn it_can_be_checked(stream: &'static Stream) {
     {
         simulator.reply_next(reply);
         let config = given(&config(&simulator));
-        let answer = answer(|console| check(console, &[stream], &config, machine()));
+        let answer =
+            answer(|console| check(console, &[stream], std::slice::from_ref(&config), machine()));
         assert_eq!(answer.connection_statuses()[0]["status"], status, "{}", answer.told());
     }
     assert!(simulator.requests()[0].path.ends_with(stream.method));

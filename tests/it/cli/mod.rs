@@ -4,6 +4,7 @@ mod demo;
 mod generated;
 mod process;
 mod secrecy;
+mod settings;
 mod signals;
 mod simulate;
 mod stdout;

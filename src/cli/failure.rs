@@ -1,0 +1,103 @@
+//! How a failure is reported: a line on stderr, and with `--json` one object where the result would be.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::USAGE;
+use crate::error::{Error, Kind};
+use crate::log::escaped;
+
+/// Where the user wants failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Report {
+    /// As a line on stderr.
+    Text,
+    /// Also as an object on stdout.
+    Json,
+    /// As an object on stderr: stdout belongs to the rows.
+    JsonOnStderr,
+}
+
+impl Report {
+    /// What a command line asks for, whether or not it is understood.
+    pub(super) fn of(arguments: &[OsString]) -> Self {
+        let has = |wanted: &str| arguments.iter().any(|argument| argument == wanted);
+        let is_stream = arguments.windows(2).any(|pair| pair[0] == "--to" && pair[1] == "-");
+        match has("--json") {
+            false => Self::Text,
+            true if is_stream || has("--to=-") => Self::JsonOnStderr,
+            true => Self::Json,
+        }
+    }
+
+    /// Reports a failure that has not been reported. Returns the exit code.
+    pub(super) fn failure(self, error: &Error) -> ExitCode {
+        let code = error.kind().exit_code();
+        if !error.is_quiet() {
+            let message = escaped(&error.to_string()).into_owned();
+            if self != Self::JsonOnStderr {
+                let _ = writeln!(std::io::stderr(), "error: {message}");
+            }
+            self.object(error.kind().name(), code.into(), &message);
+        }
+        ExitCode::from(code)
+    }
+
+    /// Reports a command line that is not understood, as the parser says it, or answers a request for help.
+    pub(super) fn answer(self, answer: &clap::Error) -> ExitCode {
+        if !answer.use_stderr() {
+            // Help and version are answers too, and go to stdout.
+            let _ = answer.print();
+            return ExitCode::SUCCESS;
+        }
+        if self != Self::JsonOnStderr {
+            let _ = answer.print();
+        }
+        let text = answer.render().to_string();
+        let sentence = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
+        let words: Vec<&str> = sentence.split_whitespace().collect();
+        self.object("usage", USAGE.into(), &escaped(&words.join(" ")));
+        ExitCode::from(USAGE)
+    }
+
+    /// Reports that a signal ended the run, which stderr has been told already.
+    #[cfg(feature = "export")]
+    pub(super) fn interrupted(self, exit_code: i32, message: &str) {
+        self.object("interrupted", exit_code, &escaped(message));
+    }
+
+    fn object(self, kind: &str, exit_code: i32, message: &str) {
+        let retry = exit_code == i32::from(Kind::Transient.exit_code());
+        let error =
+            json!({"kind": kind, "exit_code": exit_code, "message": message, "retry": retry});
+        let line = json!({ "error": error });
+        // Where it cannot be written there is nobody to read it.
+        let _ = match self {
+            Self::Text => Ok(()),
+            Self::Json => writeln!(std::io::stdout(), "{line}"),
+            Self::JsonOnStderr => writeln!(std::io::stderr(), "{line}"),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_goes_where_no_rows_go() {
+        for (line, expected) in [
+            ("export --to lake", Report::Text),
+            ("export --to lake --json", Report::Json),
+            ("export --json --to - --config c.json", Report::JsonOnStderr),
+            ("export --json --to=-", Report::JsonOnStderr),
+            ("export --config - --json --to x", Report::Json),
+        ] {
+            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(Report::of(&arguments), expected, "{line}");
+        }
+    }
+}
