@@ -20,7 +20,7 @@ use kometsales::model::{Timestamp, Zone};
 use kometsales::output::rows::Rows;
 use kometsales::plan::{Mode, Plan, Request};
 use kometsales::receipt::Receipt;
-use kometsales::sink::{Reply, Sink};
+use kometsales::sink::{Answer, Reply, Sink};
 use kometsales::source::{Scratch, prove};
 use kometsales::state::Checkpoint;
 use kometsales::streams::customers::CUSTOMERS;
@@ -149,6 +149,10 @@ impl Reply for AtHand<'_> {
 
     fn rewind(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    fn ask(&mut self, _: i64) -> Answer {
+        Answer::Gone
     }
 }
 

@@ -46,6 +46,17 @@ pub trait Sink {
     }
 }
 
+/// What the source says of one key.
+#[derive(Debug)]
+pub enum Answer {
+    /// It has no record of that key.
+    Gone,
+    /// It has one.
+    There,
+    /// Why that is not known.
+    Unknown(Error),
+}
+
 /// What a sink may ask of a proved reply.
 pub trait Reply {
     /// What the reply holds, known before its first row.
@@ -75,4 +86,8 @@ pub trait Reply {
     /// # Errors
     /// `System`: the temporary file cannot be read.
     fn rewind(&mut self) -> Result<()>;
+
+    /// Asks the source for one record, by its key: that it is not in the reply may mean that it is gone, or
+    /// that the reply was not whole. The question takes half a minute at most.
+    fn ask(&mut self, key: i64) -> Answer;
 }

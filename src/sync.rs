@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::log::Log;
 use crate::plan::Plan;
 use crate::receipt::{Receipt, Reject};
-use crate::sink::{Reply, Sink};
+use crate::sink::{Answer, Reply, Sink};
 use crate::source::{Accepted, Source};
 use crate::state::Checkpoint;
 
@@ -80,10 +80,15 @@ fn read(
 
     log.stage("Receiving", None);
     let accepted = source.receive(plan)?;
-    hand_over(accepted, plan, sink, limits, log)
+    let ask = |key| match source.has(plan, key) {
+        Ok(true) => Answer::There,
+        Ok(false) => Answer::Gone,
+        Err(error) => Answer::Unknown(error),
+    };
+    hand_over(accepted, plan, sink, limits, log, &ask)
 }
 
-/// Lets a sink take a reply that is at hand.
+/// Lets a sink take a reply that is at hand; `ask` answers its questions.
 ///
 /// # Errors
 /// As [`run`].
@@ -93,10 +98,11 @@ pub fn hand_over(
     sink: &mut dyn Sink,
     limits: RejectLimits,
     log: &dyn Log,
+    ask: &dyn Fn(i64) -> Answer,
 ) -> Result<Receipt> {
     report(&mut accepted, limits, log)?;
     refuse_all_rejected(&mut accepted)?;
-    let mut reply = Proved { accepted, limits, log, is_begun: false };
+    let mut reply = Proved { accepted, limits, log, ask, is_begun: false };
     sink.take(plan, &mut reply)?;
     Ok(reply.accepted.receipt)
 }
@@ -141,6 +147,7 @@ struct Proved<'a> {
     accepted: Accepted,
     limits: RejectLimits,
     log: &'a dyn Log,
+    ask: &'a dyn Fn(i64) -> Answer,
     /// Whether a row of this pass was asked for.
     is_begun: bool,
 }
@@ -182,5 +189,9 @@ impl Reply for Proved<'_> {
     fn rewind(&mut self) -> Result<()> {
         self.is_begun = false;
         self.accepted.batches.rewind()
+    }
+
+    fn ask(&mut self, key: i64) -> Answer {
+        (self.ask)(key)
     }
 }

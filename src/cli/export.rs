@@ -198,7 +198,8 @@ impl Export<'_> {
         stdout: Option<Stdout>,
         started: Instant,
     ) -> Result<()> {
-        let source = Source::new(config, Environment::machine(), self.progress);
+        let source = Source::new(config, Environment::machine(), self.progress)
+            .until(self.interrupt.clone());
         if self.options.check {
             place.probe()?;
             source.check(self.stream)?;

@@ -91,6 +91,9 @@ fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
         rows.push_str(&format!(", of {}", plural(contents.keys, stream.record)));
     }
     line("rows", rows);
+    if let Some(deleted) = contents.deleted.filter(|deleted| *deleted > 0) {
+        line("deleted", plural(deleted, stream.record));
+    }
     if let Some(active) = contents.active {
         line("active", HumanCount(active).to_string());
     }
@@ -149,6 +152,7 @@ mod tests {
             mode: None,
             rows: 12,
             keys: 12,
+            deleted: None,
             active: Some(10),
             version: None,
             cursor: None,

@@ -55,8 +55,26 @@ impl Summary<'_> {
             rows.push_str(&format!(", {} in the table", plural(all, "row")));
         }
         let mut lines = vec![("rows", rows)];
-        if let Some(missing) = report.not_returned.filter(|missing| *missing > 0) {
-            let missing = plural(missing, "row");
+        let record = self.stream.record;
+        let some = |count: Option<u64>| count.filter(|count| *count > 0);
+        if let Some(deleted) = some(report.deleted) {
+            let deleted = plural(deleted, record);
+            lines.push((
+                "deleted",
+                format!("{deleted} no longer in the list, marked in _deleted_at"),
+            ));
+        }
+        if let Some(restored) = some(report.restored) {
+            lines.push(("restored", format!("{} in the list again", plural(restored, record))));
+        }
+        if let Some(withheld) = some(report.withheld) {
+            let withheld = plural(withheld, record);
+            lines.push((
+                "withheld",
+                format!("{withheld} missing from the list and not marked as deleted"),
+            ));
+        } else if let Some(missing) = some(report.not_returned) {
+            let missing = plural(missing, record);
             lines.push((
                 "absent",
                 format!("{missing} of the table were not in the reply and were kept"),

@@ -9,7 +9,7 @@ use super::rows::table_rows;
 use super::table::refuse_inside;
 use super::{Exported, refuse_shrinking, rejects};
 use crate::error::{Error, Kind, Result};
-use crate::model::arrow::table_schema;
+use crate::model::arrow::rows_schema;
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
@@ -112,7 +112,7 @@ impl Sink for ParquetFile {
             rejects =
                 Some(rejects::copy(&self.store, self.rejects_path(), &mut *reply.rejects()?)?);
         }
-        let schema = table_schema(plan.stream);
+        let schema = rows_schema(plan.stream);
         while let Some(batch) = reply.next_batch()? {
             self.store.interrupt().check()?;
             files.push(table_rows(&batch, &schema, report.extracted_at)?)?;

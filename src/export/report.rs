@@ -35,11 +35,17 @@ pub struct Report {
     pub rows: u64,
     /// Rows that the table had already, the same in every value.
     pub unchanged: u64,
+    /// Keys of a table that are marked as deleted since this run; `None` for what is no table.
+    pub deleted: Option<u64>,
+    /// Keys that were marked as deleted and have returned.
+    pub restored: Option<u64>,
+    /// Keys that are missing and were not marked: too many of them, or nothing proves it.
+    pub withheld: Option<u64>,
     /// Records that were rejected.
     pub rejects: u64,
     /// Where the rejected records are.
     pub rejects_to: Option<String>,
-    /// Rows of the table that a read of everything did not return.
+    /// Keys that are current in the table and that a read of everything did not return.
     pub not_returned: Option<u64>,
     /// Bytes written.
     pub bytes: u64,
@@ -68,6 +74,9 @@ impl Report {
             received: receipt.rows,
             rows: receipt.rows,
             unchanged: 0,
+            deleted: None,
+            restored: None,
+            withheld: None,
             rejects: receipt.rejected,
             rejects_to: None,
             not_returned: None,

@@ -12,7 +12,7 @@ use super::report::{Kind, Report, run_name};
 use super::rows::table_rows;
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::model::arrow::table_schema;
+use crate::model::arrow::rows_schema;
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
 use crate::state::State;
@@ -59,7 +59,7 @@ impl<W: Write> Exported for ArrowStream<W> {
 impl<W: Write> Sink for ArrowStream<W> {
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
         let mut report = Report::of(self.place(), Kind::Stream, &self.run, reply.receipt());
-        let schema = table_schema(plan.stream);
+        let schema = rows_schema(plan.stream);
         let mut output = Output::new(&mut self.writer, &schema)?;
         while let Some(batch) = reply.next_batch()? {
             output.write(&table_rows(&batch, &schema, report.extracted_at)?)?;

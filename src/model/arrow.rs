@@ -16,6 +16,9 @@ pub const EXTRA_NULLED: u64 = 1 << 63;
 /// The column of a table that says when a row was extracted: when its request was sent.
 pub const EXTRACTED_AT: &str = "_extracted_at";
 
+/// The column of a table that says since when a complete list no longer has the row's key.
+pub const DELETED_AT: &str = "_deleted_at";
+
 /// The column of a history that says when a version of a row began: the first moment at which it is valid.
 pub const VALID_FROM: &str = "_valid_from";
 
@@ -42,6 +45,11 @@ const PRODUCT_COLUMNS: &[ProductColumn] = &[
         name: EXTRACTED_AT,
         field_id: 1002,
         documentation: "When the request was sent whose reply had this row, in UTC.",
+    },
+    ProductColumn {
+        name: DELETED_AT,
+        field_id: 1003,
+        documentation: "When the first complete list was requested that no longer had this row, in UTC; null while the row is there.",
     },
     ProductColumn {
         name: VALID_FROM,
@@ -98,12 +106,25 @@ pub fn data_type(kind: Type) -> DataType {
     }
 }
 
-/// The schema of a table: every field in declared order, `_extra` (JSON text), and [`EXTRACTED_AT`].
+/// The schema of a Parquet file and of an Arrow stream: every field in declared order, `_extra` (JSON text),
+/// and [`EXTRACTED_AT`].
+pub fn rows_schema(stream: &Stream) -> SchemaRef {
+    with_times(stream, &[(EXTRACTED_AT, false)])
+}
+
+/// The schema of a table: that of [`rows_schema`], and [`DELETED_AT`].
 pub fn table_schema(stream: &Stream) -> SchemaRef {
+    with_times(stream, &[(EXTRACTED_AT, false), (DELETED_AT, true)])
+}
+
+/// Every field, `_extra`, and these times, each with whether it may be null.
+fn with_times(stream: &Stream, times: &[(&str, bool)]) -> SchemaRef {
     let whole = schema(stream, &Selection::all(stream));
     let fields = whole.fields().iter().filter(|field| field.name() != NULLED).cloned();
-    let extracted_at = Field::new(EXTRACTED_AT, data_type(Type::Timestamp), false);
-    Arc::new(Schema::new(fields.chain([Arc::new(extracted_at)]).collect::<Vec<_>>()))
+    let times = times.iter().map(|(name, is_nullable)| {
+        Arc::new(Field::new(*name, data_type(Type::Timestamp), *is_nullable))
+    });
+    Arc::new(Schema::new(fields.chain(times).collect::<Vec<_>>()))
 }
 
 /// The schema of a history: that of a table, and when each version of a row is valid.

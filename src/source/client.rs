@@ -18,8 +18,10 @@ use url::{Host, Url};
 use super::failure::{Failure, carried_or};
 use super::inflate::Output;
 use super::tls_error::{is_lasting, tls_error};
+use super::wait;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::model::Timestamp;
 use crate::model::time::http_date;
 use crate::network::{Proxies, check_certificates, check_name};
@@ -74,6 +76,7 @@ impl fmt::Display for Head {
 /// The body of a reply, decompressed, as it arrives.
 pub(crate) struct Body {
     events: Receiver<Event>,
+    interrupt: Interrupt,
     piece: Bytes,
     ended: bool,
 }
@@ -107,6 +110,7 @@ impl Client {
         method: &str,
         query: &[(&str, String)],
         timeout: Duration,
+        interrupt: &Interrupt,
     ) -> Result<(Head, Body), Failure> {
         let is_loopback = is_loopback(&self.base);
         if let Some(file) = self.certificates.as_ref().filter(|_| self.base.scheme() == "https") {
@@ -140,9 +144,12 @@ impl Client {
             Error::system(format!("A thread could not be started: {error}. Run again."))
                 .caused_by(error)
         })?;
-        match events.recv() {
-            Ok(Event::Head(head)) => Ok((head, Body { events, piece: Bytes::new(), ended: false })),
-            Ok(Event::Failed(failure)) => Err(failure),
+        match wait::next(&events, interrupt)? {
+            Some(Event::Head(head)) => {
+                let interrupt = interrupt.clone();
+                Ok((head, Body { events, interrupt, piece: Bytes::new(), ended: false }))
+            }
+            Some(Event::Failed(failure)) => Err(failure),
             _ => Err(thread_died()),
         }
     }
@@ -171,11 +178,11 @@ impl Body {
 impl BufRead for Body {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         while self.piece.is_empty() && !self.ended {
-            match self.events.recv() {
-                Ok(Event::Piece(piece)) => self.piece = piece,
-                Ok(Event::End) => self.ended = true,
-                Ok(Event::Failed(failure)) => return Err(failure.into()),
-                Ok(Event::Head(_)) | Err(_) => return Err(thread_died().into()),
+            match wait::next(&self.events, &self.interrupt).map_err(Failure::from)? {
+                Some(Event::Piece(piece)) => self.piece = piece,
+                Some(Event::End) => self.ended = true,
+                Some(Event::Failed(failure)) => return Err(failure.into()),
+                Some(Event::Head(_)) | None => return Err(thread_died().into()),
             }
         }
         Ok(&self.piece)

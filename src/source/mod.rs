@@ -9,6 +9,7 @@ use chrono::Utc;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::model::arrow::Selection;
 use crate::model::{Stream, Timestamp};
@@ -30,12 +31,14 @@ mod json;
 mod list;
 mod not_found;
 mod probe;
+mod question;
 mod rejects;
 mod retry;
 mod scratch;
 mod spool;
 mod tally;
 mod tls_error;
+mod wait;
 mod window;
 
 pub use scratch::Scratch;
@@ -68,6 +71,7 @@ pub struct Source<'a> {
     client: Client,
     scratch: Scratch,
     log: &'a dyn Log,
+    interrupt: Interrupt,
 }
 
 /// A reply that was received whole and said success. Batches come out of it alone.
@@ -109,7 +113,13 @@ impl<'a> Source<'a> {
     /// The API of a configuration. Nothing is sent yet.
     pub fn new(config: &'a Config, machine: Machine, log: &'a dyn Log) -> Self {
         let Machine { scratch, proxies, certificates } = machine;
-        Self { config, client: Client::new(config, proxies, certificates), scratch, log }
+        let client = Client::new(config, proxies, certificates);
+        Self { config, client, scratch, log, interrupt: Interrupt::default() }
+    }
+
+    /// The same, which no longer waits for an answer once the user asks the run to end.
+    pub fn until(self, interrupt: Interrupt) -> Self {
+        Self { interrupt, ..self }
     }
 
     /// Asks the API whether it would serve the stream, where it can be with a filter that matches nothing.
@@ -148,16 +158,20 @@ impl<'a> Source<'a> {
         let started = Instant::now();
         let (attempt, requests) =
             self.patiently(plan.stream, self.config.retry_window, None, |timeout| {
-                let extracted_at = Timestamp::from(Utc::now());
-                let (head, body) = self.send(plan.stream, &plan.query, timeout)?;
-                let explain = self.explain(plan.stream, &head);
-                let body = explain.accept_status(body)?;
-                let now = latest_cursor(head.date, Timestamp::from(Utc::now()));
-                let parts =
-                    Parts { plan, config: self.config, scratch: &self.scratch, log: self.log };
-                parts.attempt(body, &explain, extracted_at, now)
+                self.attempt(plan, timeout)
             })?;
         attempt.accept(plan, started, requests)
+    }
+
+    /// Sends one request and decodes its reply to the end.
+    fn attempt<'p>(&'p self, plan: &'p Plan, timeout: Duration) -> Result<Attempt<'p>, Failure> {
+        let extracted_at = Timestamp::from(Utc::now());
+        let (head, body) = self.send(plan.stream, &plan.query, timeout)?;
+        let explain = self.explain(plan.stream, &head);
+        let body = explain.accept_status(body)?;
+        let now = latest_cursor(head.date, Timestamp::from(Utc::now()));
+        let parts = Parts { plan, config: self.config, scratch: &self.scratch, log: self.log };
+        parts.attempt(body, &explain, extracted_at, now)
     }
 
     fn send(
@@ -175,7 +189,7 @@ impl<'a> Source<'a> {
             asked.join("&"),
             timeout.as_secs()
         ));
-        let (head, body) = self.client.send(stream.method, query, timeout)?;
+        let (head, body) = self.client.send(stream.method, query, timeout, &self.interrupt)?;
         self.log.debug(&format!("The reply begins: {head}."));
         Ok((head, body))
     }
@@ -211,7 +225,7 @@ impl<'a> Source<'a> {
                         pause.as_secs_f64(),
                         failure.error
                     ));
-                    std::thread::sleep(pause);
+                    wait::pause(pause, &self.interrupt)?;
                 }
                 Next::Never => return Err(failure.error),
                 Next::Spent => return Err(spent(failure.error, retry.tries(), window)),

@@ -20,7 +20,7 @@ use super::row_group::{Place, RowGroup};
 use super::statistics::{Column, columns};
 use crate::error::{Error, Result};
 use crate::model::Stream;
-use crate::model::arrow::field_id;
+use crate::model::arrow::{field_id, rows_schema, table_schema};
 use crate::store::{Store, Upload};
 
 /// Batches that wait while a row group is encoded. More would be faster, hardly, and larger.
@@ -82,7 +82,7 @@ enum Order {
 impl Layout {
     /// Files that are to be one object, which is replaced.
     pub(in crate::export) fn file(store: Store, path: Path, stream: &'static Stream) -> Self {
-        let schema = crate::model::arrow::table_schema(stream);
+        let schema = rows_schema(stream);
         Self { store, stream, schema, footer: Vec::new(), names: Names::One(path) }
     }
 
@@ -93,7 +93,7 @@ impl Layout {
         prefix: String,
         stream: &'static Stream,
     ) -> Self {
-        let schema = crate::model::arrow::table_schema(stream);
+        let schema = table_schema(stream);
         Self { store, stream, schema, footer: Vec::new(), names: Names::Many(folder, prefix) }
     }
 }

@@ -16,6 +16,11 @@ impl Bits {
         Self { words: vec![word; rows.div_ceil(64)], rows }
     }
 
+    /// How many rows there are.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// Answers for a row.
     pub(super) fn set(&mut self, row: usize, answer: bool) {
         if let Some(word) = self.words.get_mut(row / 64) {

@@ -1,15 +1,17 @@
 //! What the rows of a reply change in a table: which of them are new, and which rows of which files they
 //! replace. Files and row groups that hold none of their keys are not read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+use arrow_array::types::Int64Type;
 use arrow_schema::{Schema, SchemaRef};
 
 use super::bits::Bits;
 use super::log::{Live, Log, Version};
-use super::survey::{Winner, Winners, values};
+use super::missing::{Missing, MissingRows, Vanished};
+use super::survey::{Was, Winner, Winners, values};
+use super::times::Times;
 use crate::error::Result;
 use crate::export::mode::TableMode;
 use crate::export::parquet::Reader;
@@ -18,12 +20,12 @@ use crate::model::arrow::table_schema;
 /// What a reply changes in a table.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// Files of which rows are replaced.
+    /// Files of which rows are replaced, in their order.
     pub(super) touched: Vec<Touched>,
     /// Rows of the table that are replaced.
     pub(super) replaced: u64,
-    /// Rows of the table whose key is among the winners.
-    pub(super) returned: u64,
+    /// The keys that a reply of everything does not have.
+    pub(super) vanished: Vanished,
 }
 
 /// A file of which rows are replaced.
@@ -34,8 +36,37 @@ pub(super) struct Touched {
     pub(super) replaced: Bits,
 }
 
-/// A row of a row group, and the winner of its key.
-type Hit = (usize, usize);
+impl Changes {
+    /// Files of which rows are marked are touched as well.
+    pub(super) fn touch(&mut self, marked: &[Missing]) {
+        let there: HashSet<usize> = self.touched.iter().map(|touched| touched.file).collect();
+        let mut files: Vec<usize> = marked.iter().map(|row| row.file as usize).collect();
+        files.dedup();
+        files.retain(|file| !there.contains(file));
+        let replaced = Bits::default;
+        self.touched.extend(files.into_iter().map(|file| Touched { file, replaced: replaced() }));
+        self.touched.sort_unstable_by_key(|touched| touched.file);
+    }
+}
+
+/// How a reply is compared with a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    /// What becomes of the rows that the table has.
+    pub(super) mode: TableMode,
+    /// When the reply was asked for, in microseconds.
+    pub(super) extracted_at: i64,
+    /// Whether the reply was of everything, so that keys may be missing from it.
+    pub(super) is_whole: bool,
+}
+
+/// What a row group has: the rows of which there are winners, each with its winner, and those of which there
+/// are none, each with its key.
+#[derive(Default)]
+struct Found {
+    hits: Vec<(usize, usize)>,
+    missing: Vec<(usize, i64)>,
+}
 
 /// Compares the winners with every row that a version has of their keys. Afterwards a winner is wanted
 /// only if the table does not have it already.
@@ -46,18 +77,18 @@ pub(super) fn compare(
     log: &Log,
     version: &Version,
     winners: &mut Winners,
-    mode: TableMode,
-    extracted_at: i64,
+    how: How,
 ) -> Result<Changes> {
     let (mut changes, mut later) = (Changes::default(), Later::new());
+    let mut missing = MissingRows::default();
     for (number, file) in version.files.iter().enumerate() {
         let is_apart =
             file.keys.is_some_and(|(least, most)| range(&winners.rows, least, most).is_empty());
-        if is_apart {
+        if is_apart && !how.is_whole {
             continue;
         }
-        let later = &mut later;
-        let comparing = Comparing { log, file, winners, later, mode, extracted_at };
+        let (later, missing) = (&mut later, &mut missing);
+        let comparing = Comparing { log, file, number, winners, later, missing, how };
         if let Some(replaced) = comparing.file(&mut changes)? {
             changes.touched.push(Touched { file: number, replaced });
         }
@@ -65,6 +96,7 @@ pub(super) fn compare(
     for (winner, (_, is_same)) in later {
         winners.rows[winner].is_wanted &= !is_same;
     }
+    changes.vanished = missing.vanished(how.extracted_at);
     Ok(changes)
 }
 
@@ -75,10 +107,12 @@ type Later = HashMap<usize, (i64, bool)>;
 struct Comparing<'a> {
     log: &'a Log,
     file: &'a Live,
+    /// The position of the file among the version's files.
+    number: usize,
     winners: &'a mut Winners,
     later: &'a mut Later,
-    mode: TableMode,
-    extracted_at: i64,
+    missing: &'a mut MissingRows,
+    how: How,
 }
 
 impl Comparing<'_> {
@@ -91,98 +125,159 @@ impl Comparing<'_> {
         let mut first = 0;
         for group in 0..reader.metadata().num_row_groups() {
             let rows = usize::try_from(reader.metadata().row_group(group).num_rows());
-            let hits = self.hits(&reader, group, first)?;
-            changes.returned += hits.len() as u64;
-            if !hits.is_empty() {
-                self.group(&reader, group, &hits, |row| {
-                    replaced.set(first + row, true);
+            let found = self.find(&reader, group, first)?;
+            if !found.hits.is_empty() {
+                self.hits(&reader, group, &found, first, |row| {
+                    replaced.set(row, true);
                     changes.replaced += 1;
                 })?;
+            } else if !found.missing.is_empty() {
+                self.misses(&reader, group, &found, first)?;
             }
             first += rows.unwrap_or_default();
         }
         Ok((changes.replaced > before).then_some(replaced))
     }
 
-    /// The rows of a row group that are still there and whose key is among the winners.
-    fn hits(&self, reader: &Reader, group: usize, first: usize) -> Result<Vec<Hit>> {
+    /// The rows of a row group that are still there: those whose key is among the winners, and, where the reply
+    /// is of everything, the others.
+    fn find(&self, reader: &Reader, group: usize, first: usize) -> Result<Found> {
         let stream = self.log.stream;
         let winners = &self.winners.rows;
+        let mut found = Found::default();
         if let Some((least, most)) = reader.bounds(group, stream.key().name)
             && range(winners, least, most).is_empty()
+            && !self.how.is_whole
         {
-            return Ok(Vec::new());
+            return Ok(found);
         }
         let schema = table_schema(stream);
         let only = schema.field(stream.key_index()).clone();
         let mut rows = reader.read(group, &SchemaRef::new(Schema::new(vec![only])))?;
-        let (mut hits, mut row, mut near) = (Vec::new(), 0, 0);
+        let (mut row, mut near) = (0, 0);
         while let Some(batch) = rows.next_batch()? {
             for key in batch.column(0).as_primitive::<Int64Type>().values() {
                 near = lower_bound(winners, near, *key);
                 let is_hit = winners.get(near).is_some_and(|winner| winner.key == *key);
-                if is_hit && self.file.is_there(first + row) {
-                    hits.push((row, near));
+                if (is_hit || self.how.is_whole) && self.file.is_there(first + row) {
+                    match is_hit {
+                        true => found.hits.push((row, near)),
+                        false => found.missing.push((row, *key)),
+                    }
                 }
                 row += 1;
             }
         }
-        Ok(hits)
+        Ok(found)
     }
 
-    /// Compares the hits of a row group with their winners.
-    fn group(
+    /// Compares the hits of a row group with their winners, and notes what is missing.
+    fn hits(
         &mut self,
         reader: &Reader,
         group: usize,
-        hits: &[Hit],
+        found: &Found,
+        first: usize,
         mut replace: impl FnMut(usize),
     ) -> Result<()> {
         let schema = table_schema(self.log.stream);
         let values = values(self.log.stream);
         let mut rows = reader.read(group, &schema)?;
-        let (mut hashes, mut first) = (Vec::new(), 0);
-        let mut hits = hits.iter().peekable();
+        let (mut hashes, mut start) = (Vec::new(), 0);
+        let mut hits = found.hits.iter().peekable();
+        let mut missing = found.missing.iter().peekable();
         while let Some(batch) = rows.next_batch()? {
-            let end = first + batch.num_rows();
+            let end = start + batch.num_rows();
+            let times = Times::of(&batch)?;
             if hits.peek().is_some_and(|(row, _)| *row < end) {
                 self.winners.hasher.rows(&batch.columns()[..values], &mut hashes);
-                let times = batch.column(values).as_primitive::<TimestampMicrosecondType>();
                 while let Some((row, winner)) = hits.next_if(|(row, _)| *row < end) {
-                    let (hash, time) = (hashes[row - first], times.value(row - first));
-                    if self.is_replaced(*winner, hash, time) {
-                        replace(*row);
+                    let here = row - start;
+                    let there = There {
+                        hash: hashes[here],
+                        time: times.latest(here),
+                        is_deleted: times.is_deleted(here),
+                    };
+                    if self.is_replaced(*winner, there) {
+                        replace(first + *row);
                     }
                 }
             }
-            first = end;
+            while let Some((row, key)) = missing.next_if(|(row, _)| *row < end) {
+                self.miss(*key, first + *row, &times, row - start);
+            }
+            start = end;
         }
         Ok(())
     }
 
+    /// Notes what is missing of a row group of which nothing else is needed.
+    fn misses(&mut self, reader: &Reader, group: usize, found: &Found, first: usize) -> Result<()> {
+        let mut rows = reader.read(group, &Times::schema(self.log.stream))?;
+        let mut start = 0;
+        let mut missing = found.missing.iter().peekable();
+        while let Some(batch) = rows.next_batch()? {
+            let end = start + batch.num_rows();
+            let times = Times::of(&batch)?;
+            while let Some((row, key)) = missing.next_if(|(row, _)| *row < end) {
+                self.miss(*key, first + *row, &times, row - start);
+            }
+            start = end;
+        }
+        Ok(())
+    }
+
+    /// Notes a row of a file whose key is missing from the reply; `here` is its position in the batch of `times`.
+    fn miss(&mut self, key: i64, row: usize, times: &Times<'_>, here: usize) {
+        let is_deleted = times.is_deleted(here);
+        // Where each key has one row, one that is deleted says nothing more.
+        if is_deleted && self.how.mode != TableMode::Append {
+            return;
+        }
+        self.missing.take(Missing {
+            key,
+            time: times.latest(here),
+            file: u32::try_from(self.number).unwrap_or(u32::MAX),
+            row: u32::try_from(row).unwrap_or(u32::MAX),
+            is_deleted,
+        });
+    }
+
     /// Decides between a row of the table and the winner of its key. True if the row has to go.
-    fn is_replaced(&mut self, position: usize, hash: u64, time: i64) -> bool {
+    fn is_replaced(&mut self, position: usize, there: There) -> bool {
         let winner = &mut self.winners.rows[position];
-        let is_same = winner.hash == hash;
-        if self.mode == TableMode::Append {
+        // A row that is deleted is never the same: its key has returned.
+        let is_same = winner.hash == there.hash && !there.is_deleted;
+        let was = if there.is_deleted { Was::Deleted } else { Was::Living };
+        if self.how.mode == TableMode::Append {
             // Of a history the versions right before and right after count.
-            if time > self.extracted_at {
-                let first = self.later.entry(position).or_insert((time, is_same));
-                if time < first.0 {
-                    *first = (time, is_same);
+            if there.time > self.how.extracted_at {
+                let first = self.later.entry(position).or_insert((there.time, is_same));
+                if there.time < first.0 {
+                    *first = (there.time, is_same);
                 }
-            } else if time >= winner.time {
-                winner.time = time;
+            } else if there.time >= winner.time {
+                winner.time = there.time;
                 winner.is_wanted = !is_same;
+                winner.was = was;
             }
             return false;
         }
-        if is_same || time > self.extracted_at {
+        winner.was = was;
+        if is_same || there.time > self.how.extracted_at {
             winner.is_wanted = false;
             return false;
         }
         true
     }
+}
+
+/// A row of the table.
+struct There {
+    hash: u64,
+    /// When it became what it is, in microseconds.
+    time: i64,
+    is_deleted: bool,
 }
 
 impl Live {
@@ -236,6 +331,7 @@ mod tests {
         let schema: Arc<Schema> = table_schema(&crate::streams::customers::CUSTOMERS);
         let values = values(&crate::streams::customers::CUSTOMERS);
         assert_eq!(schema.field(values).name(), crate::model::arrow::EXTRACTED_AT);
+        assert_eq!(schema.fields().len(), values + 2);
     }
 
     proptest! {

@@ -13,12 +13,13 @@ use serde_json::Value;
 use super::locate::locate;
 use super::log::{Log, Version};
 use super::note::{DOMAIN, Note};
+use super::times::Times;
 use crate::error::{Error, Result};
 use crate::export::destination::TablePlace;
 use crate::export::mode::TableMode;
 use crate::export::parquet::Reader;
 use crate::export::report::Kind;
-use crate::model::arrow::{EXTRACTED_AT, table_schema};
+use crate::model::arrow::{DELETED_AT, EXTRACTED_AT, table_schema};
 use crate::model::{Field, Stream, Timestamp};
 use crate::store::Store;
 
@@ -41,7 +42,9 @@ pub struct Contents {
     pub rows: u64,
     /// Different keys.
     pub keys: u64,
-    /// Keys whose newest row is active; `None` where the stream does not say.
+    /// Keys whose newest row is marked as deleted; `None` for a file.
+    pub deleted: Option<u64>,
+    /// Keys whose newest row is active and not deleted; `None` where the stream does not say.
     pub active: Option<u64>,
     /// The version; `None` for a file.
     pub version: Option<u64>,
@@ -111,8 +114,10 @@ fn of_version(log: &Log, version: &Version) -> Result<Contents> {
         newest.file(&reader, |row| file.is_there(row))?;
     }
     let bytes = version.files.iter().map(|file| file.bytes).sum();
+    let deleted = newest.keys.values().filter(|row| row.is_deleted).count() as u64;
     let mut contents = newest.contents(log.place(), Kind::Table, bytes, version.files.len());
     contents.version = Some(version.number());
+    contents.deleted = Some(deleted);
     if let Some(note) = &version.note {
         contents.mode = Some(note.table_mode);
         contents.cursor = note.state.cursor;
@@ -165,11 +170,12 @@ struct Newest {
 /// What counts of a row.
 #[derive(Clone, Copy)]
 struct Row {
-    /// When it was extracted, in microseconds.
+    /// When it became what it is, in microseconds.
     extracted: i64,
     /// When the record was last changed, in microseconds.
     changed: Option<i64>,
     is_active: bool,
+    is_deleted: bool,
 }
 
 impl Newest {
@@ -180,26 +186,26 @@ impl Newest {
     fn file(&mut self, reader: &Reader, is_there: impl Fn(usize) -> bool) -> Result<()> {
         let whole = table_schema(self.stream);
         let fields = [Some(self.stream.key()), self.stream.cursor(), self.stream.active()];
-        let names = fields.into_iter().flatten().map(|field| field.name).chain([EXTRACTED_AT]);
+        let names =
+            fields.into_iter().flatten().map(|field| field.name).chain([EXTRACTED_AT, DELETED_AT]);
         let fields = names.filter_map(|name| whole.field_with_name(name).ok().cloned());
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut first = 0;
         for group in 0..reader.metadata().num_row_groups() {
             let mut rows = reader.read(group, &schema)?;
             while let Some(batch) = rows.next_batch()? {
-                self.take(&batch, |row| is_there(first + row));
+                self.take(&batch, |row| is_there(first + row))?;
                 first += batch.num_rows();
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, batch: &RecordBatch, is_there: impl Fn(usize) -> bool) {
+    fn take(&mut self, batch: &RecordBatch, is_there: impl Fn(usize) -> bool) -> Result<()> {
         let column = |field: Option<&Field>| batch.column_by_name(field?.name);
-        let Some(keys) = column(Some(self.stream.key())) else { return };
+        let Some(keys) = column(Some(self.stream.key())) else { return Ok(()) };
         let keys = keys.as_primitive::<Int64Type>();
-        let Some(extracted) = batch.column_by_name(EXTRACTED_AT) else { return };
-        let extracted = extracted.as_primitive::<TimestampMicrosecondType>();
+        let times = Times::of(batch)?;
         let changed = column(self.stream.cursor());
         let changed = changed.map(|times| times.as_primitive::<TimestampMicrosecondType>());
         let active = column(self.stream.active()).map(|column| column.as_boolean());
@@ -207,20 +213,23 @@ impl Newest {
             self.rows += 1;
             let changed = changed.filter(|times| times.is_valid(row));
             let here = Row {
-                extracted: extracted.value(row),
+                extracted: times.latest(row),
                 changed: changed.map(|times| times.value(row)),
                 is_active: active.is_some_and(|active| active.is_valid(row) && active.value(row)),
+                is_deleted: times.is_deleted(row),
             };
             let newest = self.keys.entry(keys.value(row)).or_insert(here);
             if here.extracted >= newest.extracted {
                 *newest = here;
             }
         }
+        Ok(())
     }
 
     fn contents(self, to: String, kind: Kind, bytes: u64, files: usize) -> Contents {
         let mut months = BTreeMap::new();
-        let dated = self.keys.values().filter(|_| self.stream.cursor().is_some());
+        let living = || self.keys.values().filter(|row| !row.is_deleted);
+        let dated = living().filter(|_| self.stream.cursor().is_some());
         for row in dated {
             let month = row.changed.and_then(Timestamp::from_micros).map(|changed| {
                 let civil = changed.civil();
@@ -228,13 +237,14 @@ impl Newest {
             });
             *months.entry(month.unwrap_or_else(|| "unknown".to_owned())).or_default() += 1;
         }
-        let active = self.keys.values().filter(|row| row.is_active).count() as u64;
+        let active = living().filter(|row| row.is_active).count() as u64;
         Contents {
             to,
             kind,
             mode: None,
             rows: self.rows,
             keys: self.keys.len() as u64,
+            deleted: None,
             active: self.stream.active().map(|_| active),
             version: None,
             cursor: None,

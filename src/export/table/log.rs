@@ -261,8 +261,11 @@ impl Log {
             .with_domain_metadata(DOMAIN, note)
             .with_transaction_id(DOMAIN, last + 1)
             .with_operation_metrics(metrics(change));
-        for field in columns::missing(&snapshot.schema(), self.stream)? {
-            builder = builder.add_column(field);
+        // A note alone needs no new column, with which an older program would refuse the table.
+        if !change.added.is_empty() {
+            for field in columns::missing(&snapshot.schema(), self.stream)? {
+                builder = builder.add_column(field);
+            }
         }
         let mut transaction = builder.build(&self.engine, Box::new(FileSystemCommitter::new()))?;
         let context = transaction.write_state()?.write_context_builder().build()?;

@@ -7,16 +7,21 @@ mod columns;
 mod committer;
 mod compare;
 mod contents;
+mod copy;
+mod deletes;
 mod hash;
 mod keys;
 mod locate;
 mod log;
+mod missing;
 mod note;
+mod pass;
 mod read;
 mod recover;
 mod run;
 mod strangers;
 mod survey;
+mod times;
 #[cfg_attr(not(test), expect(dead_code, reason = "histories are not written yet"))]
 mod validity;
 

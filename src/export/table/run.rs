@@ -13,16 +13,20 @@ use arrow_select::filter::filter_record_batch;
 use super::Table;
 use super::bits::Bits;
 use super::check::check;
-use super::compare::{Changes, compare};
+use super::compare::{Changes, How, compare};
+use super::copy::{Copied, bug};
+use super::deletes::{Deletes, Questions};
 use super::locate::rejects_folder;
 use super::log::{Change, Committed};
+use super::missing::Vanished;
 use super::note::{Made, Note};
+use super::pass::Pass;
 use super::read::Read;
 use super::strangers;
 use super::survey::{Seen, Survey, Winners};
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
-use crate::export::parquet::{Files, Layout, Reader, Uploaded, Written};
+use crate::export::parquet::{Files, Layout, Uploaded, Written};
 use crate::export::rejects;
 use crate::export::report::{Kind, Report};
 use crate::export::rows::table_rows;
@@ -45,17 +49,10 @@ pub(super) struct Run<'r, 'a> {
     receipt: Receipt,
     schema: SchemaRef,
     rejects: Option<Uploaded>,
+    questions: Questions,
     conflicts: u32,
     /// How often files were begun, so that no name is used twice.
     attempts: u32,
-}
-
-/// Rows that are uploaded and wait for their commit.
-struct Pass {
-    uploaded: Uploaded,
-    changes: Changes,
-    rows: u64,
-    unchanged: u64,
 }
 
 impl<'r, 'a> Run<'r, 'a> {
@@ -70,6 +67,7 @@ impl<'r, 'a> Run<'r, 'a> {
             receipt: Receipt { extracted_at, ..receipt },
             schema: table_schema(plan.stream),
             rejects: None,
+            questions: Questions::default(),
             conflicts: 0,
             attempts: 0,
         }
@@ -127,8 +125,7 @@ impl<'r, 'a> Run<'r, 'a> {
             files.push(table_rows(&batch, &self.schema, self.receipt.extracted_at)?)?;
         }
         if seen.twice.is_empty() {
-            let (uploaded, changes) = (files.finish()?, Changes::default());
-            return Ok(Pass { uploaded, changes, rows: self.receipt.rows, unchanged: 0 });
+            return Ok(Pass::of_rows(files.finish()?, self.receipt.rows));
         }
         drop(files);
         self.reply.rewind()?;
@@ -137,32 +134,56 @@ impl<'r, 'a> Run<'r, 'a> {
         let rows = (0..received).filter(|row| wanted.get(*row)).count() as u64;
         self.table.refuse_shrinking(rows)?;
         let files = self.files()?;
-        let uploaded = self.write_wanted(files, &wanted)?;
-        Ok(Pass { uploaded, changes: Changes::default(), rows, unchanged: 0 })
+        Ok(Pass::of_rows(self.write_wanted(files, &wanted)?, rows))
     }
 
     /// Compares the rows with those of the table, and writes what has changed.
     fn write_changed(&mut self) -> Result<Pass> {
         let mut winners = self.survey(None)?;
-        let Table { log, version, options, messages, .. } = &*self.table;
-        messages.stage("Comparing", None);
-        let extracted_at = self.receipt.extracted_at.micros();
-        let changes = match version {
-            Some(version) => compare(log, version, &mut winners, options.mode, extracted_at)?,
-            None => Changes::default(),
-        };
+        let mut changes = self.compare(&mut winners)?;
         let rows = winners.count_wanted();
-        let unchanged = winners.rows.len() as u64 - rows;
-        if rows == 0 && changes.touched.is_empty() {
-            let uploaded = Uploaded::none(log.store.clone());
-            return Ok(Pass { uploaded, changes, rows, unchanged });
+        let mut pass = Pass {
+            unchanged: winners.rows.len() as u64 - rows,
+            restored: winners.count_restored(),
+            missing: changes.vanished.rows.len() as u64,
+            deletes: self.deletes(&mut changes, &winners)?,
+            changes,
+            ..Pass::of_rows(Uploaded::none(self.table.log.store.clone()), rows)
+        };
+        if self.table.options.mode != TableMode::Append {
+            pass.changes.touch(&pass.deletes.rows);
+        }
+        if pass.is_nothing() {
+            return Ok(pass);
         }
         let wanted = winners.wanted();
         drop(winners);
         let mut files = self.files()?;
-        self.copy_kept(&changes, &mut files)?;
-        let uploaded = self.write_wanted(files, &wanted)?;
-        Ok(Pass { uploaded, changes, rows, unchanged })
+        self.copy(&pass, &mut files)?;
+        pass.uploaded = self.write_wanted(files, &wanted)?;
+        Ok(pass)
+    }
+
+    fn compare(&self, winners: &mut Winners) -> Result<Changes> {
+        let Table { log, version, options, messages, .. } = &*self.table;
+        messages.stage("Comparing", None);
+        let how = How {
+            mode: options.mode,
+            extracted_at: self.receipt.extracted_at.micros(),
+            is_whole: self.plan.is_whole,
+        };
+        match version {
+            Some(version) => compare(log, version, winners, how),
+            None => Ok(Changes::default()),
+        }
+    }
+
+    /// Decides which of the keys that the reply does not have are marked as deleted.
+    fn deletes(&mut self, changes: &mut Changes, winners: &Winners) -> Result<Deletes> {
+        let vanished = std::mem::take(&mut changes.vanished);
+        let living = winners.count_living() + vanished.living;
+        let at = self.receipt.extracted_at;
+        self.questions.decide(self.table, self.plan, self.reply, at, vanished, living)
     }
 
     /// Which row counts for each key; only for some keys where all others occur once.
@@ -189,26 +210,25 @@ impl<'r, 'a> Run<'r, 'a> {
         files.finish()
     }
 
-    /// Copies the rows of touched files that are not replaced.
-    fn copy_kept(&self, changes: &Changes, files: &mut Files) -> Result<()> {
-        let Table { log, version: Some(version), .. } = &*self.table else { return Ok(()) };
-        for touched in &changes.touched {
-            let Some(file) = version.files.get(touched.file) else { continue };
-            let reader = Reader::open(&log.store, &file.path, file.bytes)?;
-            reader.verify()?;
-            let mut row = 0;
-            for group in 0..reader.metadata().num_row_groups() {
-                let mut rows = reader.read(group, &self.schema)?;
-                while let Some(batch) = rows.next_batch()? {
-                    let stay = (row..row + batch.num_rows())
-                        .map(|row| Some(file.is_there(row) && !touched.replaced.get(row)))
-                        .collect();
-                    row += batch.num_rows();
-                    let rest = filter_record_batch(&batch, &stay).map_err(bug)?;
-                    if rest.num_rows() > 0 {
-                        files.push(rest)?;
-                    }
-                }
+    /// Copies what stays of touched files, and in a table of versions the last one of what is deleted.
+    fn copy(&self, pass: &Pass, files: &mut Files) -> Result<()> {
+        let Table { log, version: Some(version), options, .. } = &*self.table else {
+            return Ok(());
+        };
+        let copied = |file: usize| {
+            let (schema, deleted_at) = (&self.schema, self.receipt.extracted_at);
+            let marked = Vanished::of_file(&pass.deletes.rows, file);
+            let file = version.files.get(file)?;
+            Some(Copied { log, schema, file, marked, deleted_at })
+        };
+        for touched in &pass.changes.touched {
+            if let Some(copied) = copied(touched.file) {
+                copied.rest(&touched.replaced, files)?;
+            }
+        }
+        if options.mode == TableMode::Append {
+            for copied in (0..version.files.len()).filter_map(copied) {
+                copied.last_versions(files)?;
             }
         }
         Ok(())
@@ -269,9 +289,7 @@ impl<'r, 'a> Run<'r, 'a> {
 
     /// The version that has all of this already, note included.
     fn has_it_all(&self, pass: &Pass, note: &Note) -> Option<u64> {
-        let is_nothing = pass.rows == 0
-            && pass.changes.touched.is_empty()
-            && self.table.options.mode != TableMode::Overwrite;
+        let is_nothing = pass.is_nothing() && self.table.options.mode != TableMode::Overwrite;
         let version = self.table.version.as_ref().filter(|_| is_nothing)?;
         let (noted, new) = (&version.note.as_ref()?.state, &note.state);
         let has_base = |state: &State| state.list.is_some_and(|list| list.count.is_some());
@@ -300,6 +318,8 @@ impl<'r, 'a> Run<'r, 'a> {
                 ("rows", pass.rows),
                 ("unchanged", pass.unchanged),
                 ("replaced", replaced),
+                ("deleted", pass.deletes.rows.len() as u64),
+                ("restored", pass.restored),
                 ("rejects", report.rejects),
             ],
         })
@@ -352,28 +372,12 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     fn report(&self, pass: &Pass, note: &Note) -> Result<Report> {
-        let Pass { uploaded, changes, rows, unchanged } = pass;
-        let before = self.table.rows()?;
-        let is_overwrite = self.table.options.mode == TableMode::Overwrite;
-        let table_rows =
-            if is_overwrite { *rows } else { before - changes.replaced.min(before) + rows };
-        let is_whole = !self.read.is_bounded && !is_overwrite;
         let rejects = self.rejects.as_ref().and_then(|rejects| rejects.files.first());
-        Ok(Report {
-            mode: Some(self.table.options.mode),
-            rows: *rows,
-            unchanged: *unchanged,
+        let own = Report {
             rejects_to: rejects.map(|file| self.table.log.store.shown(&file.path)),
-            not_returned: is_whole.then(|| before.saturating_sub(changes.returned)),
-            bytes: uploaded.files.iter().map(|file| file.bytes).sum(),
-            files: uploaded.files.len(),
             cursor: note.state.cursor,
-            table_rows: Some(table_rows),
             ..Report::of(self.table.log.place(), Kind::Table, &note.run, &self.receipt)
-        })
+        };
+        Ok(pass.report(own, self.table.options.mode, self.table.rows()?, self.plan.is_whole))
     }
-}
-
-fn bug(error: arrow_schema::ArrowError) -> Error {
-    Error::bug("Rows could not be chosen").caused_by(error)
 }

@@ -23,13 +23,26 @@ pub(super) struct Winner {
     position: u32,
     /// Whether it has to be written.
     pub(super) is_wanted: bool,
+    /// What the table has of the key.
+    pub(super) was: Was,
+}
+
+/// What a table has of a key: its newest row that is not newer than the reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Was {
+    /// No row.
+    Absent,
+    /// A row that is current.
+    Living,
+    /// A row that is marked as deleted.
+    Deleted,
 }
 
 #[cfg(test)]
 impl Winner {
     /// A winner of a key, for tests.
     pub(super) fn of(key: i64) -> Self {
-        Self { key, hash: 0, time: NEVER, position: 0, is_wanted: true }
+        Self { key, hash: 0, time: NEVER, position: 0, is_wanted: true, was: Was::Absent }
     }
 }
 
@@ -76,7 +89,8 @@ impl Survey {
             }
             let time =
                 times.filter(|times| times.is_valid(row)).map_or(NEVER, |times| times.value(row));
-            self.rows.push(Winner { key, hash, time, position, is_wanted: true });
+            let was = Was::Absent;
+            self.rows.push(Winner { key, hash, time, position, is_wanted: true, was });
         }
         self.hashes = hashes;
     }
@@ -134,6 +148,17 @@ impl Winners {
     /// How many have to be written.
     pub(super) fn count_wanted(&self) -> u64 {
         self.rows.iter().filter(|row| row.is_wanted).count() as u64
+    }
+
+    /// How many have to be written because the table has them as deleted.
+    pub(super) fn count_restored(&self) -> u64 {
+        let restored = |row: &&Winner| row.is_wanted && row.was == Was::Deleted;
+        self.rows.iter().filter(restored).count() as u64
+    }
+
+    /// How many are current in the table.
+    pub(super) fn count_living(&self) -> u64 {
+        self.rows.iter().filter(|row| row.was == Was::Living).count() as u64
     }
 }
 

@@ -19,7 +19,9 @@ use kometsales::model::stream::Declaration;
 use kometsales::model::{Field, Stream, Timestamp, Type, Zone};
 use kometsales::plan::{Mode, Plan, Request};
 use kometsales::simulator::write_reply;
+use kometsales::sink::Answer;
 use kometsales::source::{Accepted, Scratch, prove};
+use kometsales::state::State;
 use kometsales::store::{Options, Place, Store};
 use kometsales::streams::customers::CUSTOMERS;
 use kometsales::sync::{RejectLimits, hand_over};
@@ -54,19 +56,81 @@ fn table_at(place: &Path) -> TablePlace {
 }
 
 fn config() -> Config {
-    Config::parse(br#"{"authentication_token": "abcdefgh"}"#, "test").unwrap().0
+    // Whatever a record says of its change, an incremental read does not leave it out.
+    let config = br#"{"authentication_token": "abcdefgh", "lookback_hours": 720}"#;
+    Config::parse(config, "test").unwrap().0
 }
 
-fn plan(stream: &'static Stream) -> Plan {
+fn plan(stream: &'static Stream, mode: Mode, state: Option<State>) -> Plan {
     let selection = Selection::all(stream);
-    let request =
-        Request { stream, selection, mode: Mode::FullRefresh, state: None, full_list_hours: None };
+    let request = Request { stream, selection, mode, state, full_list_hours: None };
     Plan::new(&config(), request, at(1))
 }
 
-fn accepted(stream: &'static Stream, reply: &[u8], now: Timestamp) -> Accepted {
+fn accepted(plan: &Plan, reply: &[u8], now: Timestamp) -> Accepted {
     let scratch = Scratch::new(vec![std::env::temp_dir()]);
-    prove(reply, &plan(stream), &config(), now, &scratch, &Silent).unwrap()
+    prove(reply, plan, &config(), now, &scratch, &Silent).unwrap()
+}
+
+/// How an export is made.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    mode: TableMode,
+    is_incremental: bool,
+    allow_shrink: bool,
+    answers: Answers,
+}
+
+/// What the source says of every key that it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    Gone,
+    There,
+    Unknown,
+}
+
+impl How {
+    /// A read of everything that may change whatever it wants to.
+    fn of(mode: TableMode) -> Self {
+        Self { mode, is_incremental: false, allow_shrink: true, answers: Answers::Gone }
+    }
+}
+
+fn open(
+    place: &Path,
+    stream: &'static Stream,
+    how: How,
+    now: Timestamp,
+) -> Result<Table<'static>, Error> {
+    let How { mode, allow_shrink, .. } = how;
+    let options = TableOptions { mode, is_whole: !how.is_incremental, allow_shrink };
+    Table::open(store(place), &table_at(place), stream, options, now, &Silent)
+}
+
+/// Plans an export into an open table.
+fn planned(table: &Table<'_>, stream: &'static Stream, how: How) -> Plan {
+    match how.is_incremental {
+        true => plan(stream, Mode::Incremental, table.state()),
+        false => plan(stream, Mode::FullRefresh, None),
+    }
+}
+
+/// Takes a reply that was asked for at `now` into an open table.
+fn take(
+    table: &mut Table<'_>,
+    plan: &Plan,
+    how: How,
+    reply: &[u8],
+    now: Timestamp,
+) -> Result<Report, Error> {
+    let ask = |_| match how.answers {
+        Answers::Gone => Answer::Gone,
+        Answers::There => Answer::There,
+        Answers::Unknown => Answer::Unknown(Error::transient("busy")),
+    };
+    let limits = RejectLimits::kept(None);
+    hand_over(accepted(plan, reply, now), plan, table, limits, &Silent, &ask)?;
+    Ok(table.report().unwrap().clone())
 }
 
 /// Exports a reply that was asked for at `now` into the table below `place`.
@@ -77,11 +141,10 @@ fn export(
     reply: &[u8],
     now: Timestamp,
 ) -> Result<Report, Error> {
-    let how = TableOptions { mode, is_whole: true, allow_shrink: true };
-    let mut table = Table::open(store(place), &table_at(place), stream, how, now, &Silent)?;
-    let accepted = accepted(stream, reply, now);
-    hand_over(accepted, &plan(stream), &mut table, RejectLimits::kept(None), &Silent)?;
-    Ok(table.report().unwrap().clone())
+    let how = How::of(mode);
+    let mut table = open(place, stream, how, now)?;
+    let plan = planned(&table, stream, how);
+    take(&mut table, &plan, how, reply, now)
 }
 
 fn lake(place: &Path) -> Lake {
@@ -106,48 +169,136 @@ fn reply(records: &[Made]) -> Vec<u8> {
     json!({"status": 1, "customers": records}).to_string().into_bytes()
 }
 
-/// What a row is, apart from when it was extracted.
-type Content = (Option<u32>, u8);
+/// What a row is, apart from when it was extracted: its last change, its name, and since when it is deleted.
+type Content = (Option<u32>, u8, Option<u32>);
 
-/// Every version of every row, by id and by the second in which it was extracted.
+/// Every version of every row, by id and by the second in which it was extracted; and the last whole list that was
+/// noted: its second, and whether it was complete.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Model(BTreeMap<(i64, u32), Content>);
+struct Model {
+    rows: BTreeMap<(i64, u32), Content>,
+    list: Option<(u32, bool)>,
+}
+
+/// A list as the model sees it.
+struct List<'a> {
+    records: &'a [Made],
+    second: u32,
+    is_whole: bool,
+    is_complete: bool,
+}
+
+/// What a list changes.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Counts {
+    written: u64,
+    deleted: u64,
+    restored: u64,
+    withheld: u64,
+}
+
+fn latest(second: u32, content: &Content) -> u32 {
+    content.2.map_or(second, |deleted| second.max(deleted))
+}
 
 impl Model {
-    fn apply(&mut self, mode: TableMode, records: &[Made], second: u32) {
-        let mut winners: BTreeMap<i64, Content> = BTreeMap::new();
-        for (id, hour, name) in records {
+    fn versions(&self, id: i64) -> Vec<(u32, Content)> {
+        let range = self.rows.range((id, 0)..=(id, 99));
+        range.map(|((_, second), content)| (*second, *content)).collect()
+    }
+
+    /// The newest version of each id.
+    fn newest(&self) -> BTreeMap<i64, (u32, Content)> {
+        self.rows.iter().map(|((id, second), content)| (*id, (*second, *content))).collect()
+    }
+
+    fn apply(&mut self, how: How, list: &List<'_>) -> Counts {
+        let mut winners: BTreeMap<i64, (Option<u32>, u8)> = BTreeMap::new();
+        for (id, hour, name) in list.records {
             // `None` is less than any hour.
             if winners.get(id).is_none_or(|(greatest, _)| hour >= greatest) {
                 winners.insert(*id, (*hour, *name));
             }
         }
-        if mode == TableMode::Overwrite {
-            self.0.clear();
+        let mut counts = Counts::default();
+        if how.mode == TableMode::Overwrite {
+            self.rows.clear();
+            counts.written = winners.len() as u64;
+            self.rows.extend(
+                winners.iter().map(|(id, (hour, name))| ((*id, list.second), (*hour, *name, None))),
+            );
+            return counts;
         }
-        for (id, content) in winners {
-            let newest = self.0.range((id, 0)..=(id, 99)).next_back();
-            if newest.is_some_and(|(_, there)| *there == content) && mode != TableMode::Overwrite {
-                continue;
-            }
-            if mode == TableMode::Merge {
-                self.0.retain(|key, _| key.0 != id);
-            }
-            self.0.insert((id, second), content);
+        let before = self.clone();
+        for (id, (hour, name)) in &winners {
+            self.one(how.mode, *id, (*hour, *name, None), list.second, &mut counts);
+        }
+        let living: Vec<(i64, (u32, Content))> =
+            before.newest().into_iter().filter(|(_, (_, content))| content.2.is_none()).collect();
+        let gone: Vec<&(i64, (u32, Content))> = living
+            .iter()
+            .filter(|(id, (second, _))| !winners.contains_key(id) && *second <= list.second)
+            .collect();
+        let has_base =
+            before.list.is_some_and(|(at, is_complete)| is_complete && at <= list.second);
+        if !list.is_complete || !has_base {
+            return counts;
+        }
+        let (missing, all) = (gone.len(), living.len());
+        let is_too_many = missing > 10 && missing * 10 > all || missing * 2 > all && all != 1;
+        if is_too_many && !how.allow_shrink || missing > 0 && how.answers != Answers::Gone {
+            counts.withheld = missing as u64;
+            return counts;
+        }
+        for (id, (second, (hour, name, _))) in gone {
+            counts.deleted += 1;
+            let content = (*hour, *name, Some(list.second));
+            match how.mode {
+                TableMode::Append => self.rows.insert((*id, list.second), content),
+                _ => self.rows.insert((*id, *second), content),
+            };
+        }
+        counts
+    }
+
+    /// Applies one row of a list.
+    fn one(&mut self, mode: TableMode, id: i64, content: Content, at: u32, counts: &mut Counts) {
+        let versions = self.versions(id);
+        let is_before = |(second, there): &&(u32, Content)| latest(*second, there) <= at;
+        let before = versions.iter().rfind(is_before);
+        let after = versions.iter().find(|version| !is_before(version));
+        let is_same =
+            |version: Option<&(u32, Content)>| version.is_some_and(|(_, c)| *c == content);
+        if is_same(before) || is_same(after) || (mode == TableMode::Merge && after.is_some()) {
+            return;
+        }
+        counts.written += 1;
+        counts.restored += u64::from(before.is_some_and(|(_, there)| there.2.is_some()));
+        if mode == TableMode::Merge {
+            self.rows.retain(|key, _| key.0 != id);
+        }
+        self.rows.insert((id, at), content);
+    }
+
+    fn note(&mut self, list: &List<'_>, report: &Report) {
+        let noted = list.is_whole.then_some((list.second, list.is_complete));
+        if report.committed {
+            self.list = self.list.max(noted);
         }
     }
 
-    fn of(lake: &Lake) -> Self {
+    fn of(lake: &Lake) -> BTreeMap<(i64, u32), Content> {
+        let second = |time: &Value| Some(time.as_str()?[17..19].parse().unwrap());
         let row = |row: &Value| {
             let hour = row["updatedOn"].as_str().map(|time| time[11..13].parse().unwrap());
-            let second = row["_extracted_at"].as_str().unwrap()[17..19].parse().unwrap();
             let name = row["name"].as_str().unwrap()[1..].parse().unwrap();
-            ((row["id"].as_i64().unwrap(), second), (hour, name))
+            let key = (row["id"].as_i64().unwrap(), second(&row["_extracted_at"]).unwrap());
+            (key, (hour, name, second(&row["_deleted_at"])))
         };
         let rows = lake.rows();
-        let model = Self(rows.iter().map(row).collect());
-        assert_eq!(model.0.len(), rows.len(), "a version stands twice: {rows:?}");
-        model
+        let found: BTreeMap<_, _> = rows.iter().map(row).collect();
+        assert_eq!(found.len(), rows.len(), "a version stands twice: {rows:?}");
+        found
     }
 }
 
@@ -156,30 +307,145 @@ fn records() -> impl Strategy<Value = Vec<Made>> {
     proptest::collection::vec((0i64..8, hour, 0u8..3), 0..12)
 }
 
+/// An export: its records, whether one more of them is rejected, and how it is made.
+#[derive(Debug, Clone)]
+struct Step {
+    records: Vec<Made>,
+    has_reject: bool,
+    is_overwrite: bool,
+    is_incremental: bool,
+    allow_shrink: bool,
+    answers: Answers,
+    /// Whether the next export is faster, although it was asked for later.
+    is_overtaken: bool,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let bools = (
+        prop::bool::weighted(0.15),
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.3),
+        prop::bool::weighted(0.6),
+        prop::bool::weighted(0.3),
+    );
+    let answers = prop_oneof![
+        6 => Just(Answers::Gone),
+        1 => Just(Answers::There),
+        1 => Just(Answers::Unknown),
+    ];
+    let step = (records(), bools, answers).prop_map(|(records, bools, answers)| {
+        let (has_reject, is_overwrite, is_incremental, allow_shrink, is_overtaken) = bools;
+        Step {
+            has_reject: has_reject && !records.is_empty(),
+            records,
+            is_overwrite,
+            // What overwrites reads everything, and is not applied to what was extracted later.
+            is_incremental: is_incremental && !is_overwrite,
+            allow_shrink: allow_shrink || is_overwrite,
+            answers,
+            is_overtaken: is_overtaken && !is_overwrite,
+        }
+    });
+    proptest::collection::vec(step, 1..8)
+}
+
+impl Step {
+    fn how(&self, usual: TableMode) -> How {
+        How {
+            mode: if self.is_overwrite { TableMode::Overwrite } else { usual },
+            is_incremental: self.is_incremental,
+            allow_shrink: self.allow_shrink,
+            answers: self.answers,
+        }
+    }
+
+    fn reply(&self) -> Vec<u8> {
+        let mut reply: Value = serde_json::from_slice(&reply(&self.records)).unwrap();
+        if self.has_reject {
+            reply["customers"].as_array_mut().unwrap().push(json!({"id": "x"}));
+        }
+        reply.to_string().into_bytes()
+    }
+
+    /// The list as the model sees it.
+    fn list<'s>(&'s self, plan: &Plan, second: u32) -> List<'s> {
+        let is_complete = plan.is_whole && !self.records.is_empty() && !self.has_reject;
+        List { records: &self.records, second, is_whole: plan.is_whole, is_complete }
+    }
+}
+
+/// An export that is planned and has its table open.
+struct Begun<'s> {
+    step: &'s Step,
+    how: How,
+    table: Table<'static>,
+    plan: Plan,
+    second: u32,
+}
+
+impl<'s> Begun<'s> {
+    fn new(place: &Path, step: &'s Step, usual: TableMode, second: u32) -> Self {
+        let how = step.how(usual);
+        let table = open(place, &CUSTOMERS, how, at(second)).unwrap();
+        let plan = planned(&table, &CUSTOMERS, how);
+        Self { step, how, table, plan, second }
+    }
+
+    /// Ends it, and holds that the table is what the model says.
+    fn end(mut self, place: &Path, model: &mut Model) {
+        let (reply, now) = (self.step.reply(), at(self.second));
+        let report = take(&mut self.table, &self.plan, self.how, &reply, now).unwrap();
+        let list = self.step.list(&self.plan, self.second);
+        let counts = model.apply(self.how, &list);
+        model.note(&list, &report);
+        let lake = lake(place);
+        assert_eq!(Model::of(&lake), model.rows);
+        assert_eq!(lake.left_over(), [] as [&str; 0]);
+        if self.step.is_overtaken && !report.committed {
+            // It had nothing to add to the version that it began with, and never saw another.
+            return;
+        }
+        assert_eq!(report.table_rows, Some(model.rows.len() as u64));
+        let counted = Counts {
+            written: report.rows,
+            deleted: report.deleted.unwrap(),
+            restored: report.restored.unwrap(),
+            withheld: report.withheld.unwrap(),
+        };
+        assert_eq!(counted, counts);
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_is_exported_the_table_is_what_the_model_says(
-        is_history in any::<bool>(),
-        exports in proptest::collection::vec((records(), prop::bool::weighted(0.2)), 1..6),
+        is_append in any::<bool>(),
+        steps in steps(),
     ) {
         let place = tempfile::tempdir().unwrap();
-        let usual = if is_history { TableMode::Append } else { TableMode::Merge };
+        let place = place.path();
+        let usual = if is_append { TableMode::Append } else { TableMode::Merge };
         let mut model = Model::default();
-        for ((records, is_overwrite), second) in exports.iter().zip(1..) {
-            let mode = if *is_overwrite { TableMode::Overwrite } else { usual };
-            let before = model.clone();
-            model.apply(mode, records, second);
-            let report = export(place.path(), &CUSTOMERS, mode, &reply(records), at(second)).unwrap();
-            let lake = lake(place.path());
-            prop_assert_eq!(&Model::of(&lake), &model);
-            prop_assert_eq!(lake.left_over(), [] as [&str; 0]);
-            prop_assert_eq!(report.table_rows, Some(model.0.len() as u64));
-            if mode != TableMode::Overwrite {
-                let new = model.0.iter().filter(|(key, row)| before.0.get(key) != Some(row));
-                prop_assert_eq!(report.rows, new.count() as u64);
+        let mut waiting: Option<Begun<'_>> = None;
+        for (step, second) in steps.iter().zip(1..) {
+            // One that was overtaken by an overwrite is refused, which is another test.
+            if step.is_overwrite && let Some(begun) = waiting.take() {
+                begun.end(place, &mut model);
             }
+            let begun = Begun::new(place, step, usual, second);
+            if step.is_overtaken && waiting.is_none() {
+                waiting = Some(begun);
+                continue;
+            }
+            begun.end(place, &mut model);
+            if let Some(begun) = waiting.take() {
+                begun.end(place, &mut model);
+            }
+        }
+        if let Some(begun) = waiting.take() {
+            begun.end(place, &mut model);
         }
     }
 }
@@ -202,9 +468,13 @@ fn a_clock_that_goes_back_loses_no_change() {
 fn only_files_that_hold_touched_ids_are_rewritten() {
     let place = tempfile::tempdir().unwrap();
     let merge = |records: &[Made], second| {
-        export(place.path(), &CUSTOMERS, TableMode::Merge, &reply(records), at(second)).unwrap()
+        // What changed since the cursor: nothing follows from what is not in it.
+        let how = How { is_incremental: true, ..How::of(TableMode::Merge) };
+        let mut table = open(place.path(), &CUSTOMERS, how, at(second)).unwrap();
+        let plan = planned(&table, &CUSTOMERS, how);
+        take(&mut table, &plan, how, &reply(records), at(second)).unwrap()
     };
-    merge(&[(1, None, 0), (2, None, 0)], 1);
+    merge(&[(1, Some(1), 0), (2, None, 0)], 1);
     merge(&[(11, None, 0), (13, None, 0)], 2);
     merge(&[(12, None, 0), (22, None, 0)], 3);
     let before = lake(place.path()).live();
@@ -292,8 +562,9 @@ fn a_long_file_has_several_row_groups_each_sorted_by_key_with_statistics_and_a_p
     let mut body = Vec::new();
     write_reply(&mut body, CUSTOMERS_OF_TWO_GROUPS).unwrap();
     let mut file = ParquetFile::open(store(&path), &CUSTOMERS, false, at(1)).unwrap();
-    let accepted = accepted(&CUSTOMERS, &body, at(1));
-    hand_over(accepted, &plan(&CUSTOMERS), &mut file, RejectLimits::listed(None), &Silent).unwrap();
+    let plan = plan(&CUSTOMERS, Mode::FullRefresh, None);
+    let (accepted, limits) = (accepted(&plan, &body, at(1)), RejectLimits::listed(None));
+    hand_over(accepted, &plan, &mut file, limits, &Silent, &|_| Answer::Gone).unwrap();
     let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
     let metadata = reader.metadata();
     assert_eq!(metadata.num_row_groups(), 2);

@@ -43,7 +43,9 @@ fn reply_next(simulator: &Simulator, stream: &Stream, records: &[(u32, u32)]) {
 /// Rows without the time of their extraction, in an order of their own.
 fn plain(mut rows: Vec<Value>) -> Vec<Value> {
     for row in &mut rows {
-        row.as_object_mut().unwrap().remove("_extracted_at").unwrap();
+        let members = row.as_object_mut().unwrap();
+        members.remove("_extracted_at").unwrap();
+        assert!(members.remove("_deleted_at").is_none_or(|time| time.is_null()));
     }
     rows.sort_by_key(Value::to_string);
     rows

@@ -146,7 +146,10 @@ pub(crate) fn json_rows(batch: &RecordBatch) -> Vec<Value> {
 
 /// A row without what only exports have, and with `_extra` as protocols have it.
 pub(crate) fn as_record(mut row: Value) -> Value {
-    row.as_object_mut().unwrap().remove("_extracted_at").unwrap();
+    let members = row.as_object_mut().unwrap();
+    members.remove("_extracted_at").unwrap();
+    // Only tables have it, and here nothing is deleted.
+    assert!(members.remove("_deleted_at").is_none_or(|time| time.is_null()));
     if let Some(extra) = row["_extra"].as_str() {
         row["_extra"] = serde_json::from_str(extra).unwrap();
     }
