@@ -5,6 +5,7 @@
 //! cargo bench --bench export                    # 1,000,000 customers
 //! CUSTOMERS=5000000 ROUNDS=3 cargo bench --bench export
 //! MERGE=1 CUSTOMERS=5000000 ROUNDS=1 cargo bench --bench export   # the list into a table that has it
+//! HISTORY=1 ROUNDS=1 cargo bench --bench export                   # the same into a history
 //! ```
 //!
 //! `PYTHON` names the Python that has DuckDB; that of the tests' virtual environment where it is not set.
@@ -41,6 +42,23 @@ COPY (
 """)
 "#;
 
+/// Renames one of so many customers of the reply.
+fn edit(folder: &Path, one_of: usize) {
+    const NAME: &str = "\"name\":\"";
+    let path = folder.join("reply.json");
+    let reply = std::fs::read_to_string(&path).unwrap();
+    let mut edited = String::with_capacity(reply.len() + reply.len() / 64);
+    for (number, piece) in reply.split(NAME).enumerate() {
+        if number > 0 {
+            edited.push_str(NAME);
+            edited.push_str(if number % one_of == 0 { "new " } else { "" });
+        }
+        edited.push_str(piece);
+    }
+    assert!(edited.len() > reply.len(), "nothing was edited");
+    std::fs::write(path, edited).unwrap();
+}
+
 fn main() {
     let bench = Bench::start(5);
     let export = [PROGRAM, "export", "--config", "config.json", "--json", "--to"];
@@ -48,15 +66,19 @@ fn main() {
     // They are not there the first time.
     let no_file = |folder: &Path| drop(std::fs::remove_file(folder.join("file.parquet")));
     let no_table = |folder: &Path| drop(std::fs::remove_dir_all(folder.join("table")));
+    let is_history = std::env::var_os("HISTORY").is_some();
+    let is_again = is_history || std::env::var_os("MERGE").is_some();
+    let mode: &[&str] = if is_history { &["--mode", "history"] } else { &[] };
+    let table = [&to("table")[..], mode].concat();
     let mut cases = vec![
         Case::new("curl -o FILE", &["curl", "-s", "-o", "copy", &bench.url]),
         Case::new("export to a file", &to("file.parquet")).after(no_file),
-        Case::new("export to a table", &to("table")).after(no_table),
+        Case::new("export to a table", &table).after(no_table),
     ];
-    if std::env::var_os("MERGE").is_some() {
-        let again = [&to("table")[..], &["--full-refresh"]].concat();
+    if is_again {
+        let again = [&table[..], &["--full-refresh"]].concat();
         cases.push(Case::new("the same into the same", &again));
-        let changed = [&to("table")[..], &["--full-refresh"]].concat();
+        cases.push(Case::new("1 % changed", &again).after(|folder| edit(folder, 100)));
         let other = |folder: &Path| {
             // Every row differs: another zone moves every time.
             let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
@@ -65,12 +87,12 @@ fn main() {
                 std::fs::write(folder.join("config.json"), other).unwrap();
             }
         };
-        cases.push(Case::new("all changed into the same", &changed).after(other));
+        cases.push(Case::new("all changed into the same", &again).after(other));
     }
     let python = std::env::var("PYTHON").unwrap_or_else(|_| {
         concat!(env!("CARGO_MANIFEST_DIR"), "/.venvs/export/python/bin/python").into()
     });
-    let has_duckdb = Path::new(&python).exists() && std::env::var_os("MERGE").is_none();
+    let has_duckdb = Path::new(&python).exists() && !is_again;
     if has_duckdb {
         cases.push(Case::new("DuckDB from a file", &[&python, "-c", DUCKDB]));
     }

@@ -37,6 +37,12 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// The instant after it: a microsecond later. The last one there is has none, and stays.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        if self.0 < Self::LAST { Self(self.0 + 1) } else { self }
+    }
+
     /// So many hours before, at the earliest the first instant of the year 1.
     pub const fn hours_before(self, hours: u32) -> Self {
         let micros = self.0 - hours as i64 * 3600 * MICROS_PER_SECOND;

@@ -67,11 +67,12 @@ impl Reader {
     }
 
     /// Proves that the bytes before the footer are those that were written, before rows are copied out of them. A file
-    /// without a hash, as other programs and older versions made it, is taken as it is.
+    /// without a hash, as other programs and older versions made it, is taken as it is. `instead` is what the user
+    /// may do where the file cannot be restored.
     ///
     /// # Errors
     /// `Config`: they are not. `Transient`: they cannot be read now.
-    pub(in crate::export) fn verify(&self) -> Result<()> {
+    pub(in crate::export) fn verify(&self, instead: &str) -> Result<()> {
         let entries = self.metadata().file_metadata().key_value_metadata();
         let entry = entries.into_iter().flatten().find(|entry| entry.key == hash::KEY);
         let Some(noted) = entry.and_then(|entry| entry.value.as_ref()) else { return Ok(()) };
@@ -91,7 +92,7 @@ impl Reader {
             return Ok(());
         }
         Err(Error::config(format!(
-            "{} is damaged: its bytes are not those that were written. Restore the file, or export once with --mode overwrite.",
+            "{} is damaged: its bytes are not those that were written. Restore the file, or {instead}.",
             self.store.shown(&self.path)
         )))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Int64Array, StringArray, StructArray, TimestampMicrosecondArray,
 };
-use arrow_schema::{DataType, Field, Fields};
+use arrow_schema::{DataType, Field, Fields, Schema};
 use chrono::Utc;
 use delta_kernel::transaction::BoundWriteContext;
 use delta_kernel::{EngineData, FileMeta, KernelError};
@@ -14,27 +14,25 @@ use delta_kernel_default_engine::parquet::DataFileMetadata;
 use url::Url;
 
 use crate::export::parquet::{Bounds, Column, Written};
-use crate::model::arrow::table_schema;
-use crate::model::{Stream, Timestamp};
+use crate::model::Timestamp;
 
 /// A millisecond in microseconds.
 const MILLISECOND: i64 = 1000;
 
-/// The action that adds a file to a table.
+/// The action that adds a file of these columns to a table.
 pub(super) fn add(
     file: &Written,
     root: &Url,
-    stream: &Stream,
+    columns: &Schema,
     context: &BoundWriteContext,
 ) -> Result<Box<dyn EngineData>, KernelError> {
     let name = file.path.filename().unwrap_or_default();
     let meta = FileMeta::new(root.join(name)?, Utc::now().timestamp_millis(), file.bytes);
-    build_add_file_metadata(DataFileMetadata::new(meta, statistics(file, stream)?), context)
+    build_add_file_metadata(DataFileMetadata::new(meta, statistics(file, columns)?), context)
 }
 
 /// Per-file statistics (Delta protocol, "Per-file Statistics").
-fn statistics(file: &Written, stream: &Stream) -> Result<StructArray, KernelError> {
-    let schema = table_schema(stream);
+fn statistics(file: &Written, schema: &Schema) -> Result<StructArray, KernelError> {
     let columns: Vec<_> = schema.fields().iter().zip(&file.columns).collect();
     let nulls = columns.iter().map(|(field, column)| {
         (named(field, DataType::Int64), integer(i64::try_from(column.nulls).ok()))

@@ -34,6 +34,12 @@ impl Bits {
         row < self.rows && self.words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
+    /// The answers for the rows that a filter of the rows from one on lets through.
+    pub(super) fn chosen(&self, from: usize, filter: &BooleanArray) -> BooleanArray {
+        let rows = (0..filter.len()).filter(|row| filter.value(*row));
+        rows.map(|row| Some(self.get(from + row))).collect()
+    }
+
     /// The answers for some rows, as a filter takes them.
     pub(super) fn filter(&self, from: usize, rows: usize) -> BooleanArray {
         (from..from + rows).map(|row| Some(self.get(row))).collect()

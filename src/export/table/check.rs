@@ -22,10 +22,8 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
         )));
     }
     if let Some(damage) = version.damage.as_ref().filter(|_| mode != TableMode::Overwrite) {
-        let instead = match version.is_history() {
-            true => "export to another place",
-            false => "export once with --mode overwrite",
-        };
+        let is_history = version.is_history();
+        let instead = if is_history { TableMode::History } else { TableMode::Overwrite }.repair();
         return Err(Error::config(format!(
             "The log of the table at {place} is damaged: {damage}. Restore the log, or {instead}."
         )));
@@ -44,7 +42,7 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
             "The table at {place} {why}, or export to another place."
         )));
     }
-    columns::check(&version.snapshot.schema(), log.stream, &place)?;
+    columns::check(&version.snapshot.schema(), there, log.stream, &place)?;
     let is_partitioned = log.is_partitioned(version)?;
     let properties = version.snapshot.table_properties();
     let is_restricted =

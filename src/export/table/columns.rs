@@ -9,15 +9,16 @@ use delta_kernel::engine::arrow_conversion::TryFromArrow;
 use delta_kernel::schema::{SchemaRef, StructField, StructType};
 
 use crate::error::{Error, Result};
+use crate::export::mode::TableMode;
 use crate::model::Stream;
-use crate::model::arrow::{column_documentation, table_schema};
+use crate::model::arrow::column_documentation;
 
 /// The member of a column's metadata that Spark, Databricks and Trino show as its comment.
 const COMMENT: &str = "comment";
 
 /// The schema of a new table. Each column has its documentation as a comment.
-pub(super) fn schema(stream: &Stream) -> Result<SchemaRef, KernelError> {
-    let schema = table_schema(stream);
+pub(super) fn schema(mode: TableMode, stream: &Stream) -> Result<SchemaRef, KernelError> {
+    let schema = mode.schema(stream);
     let fields = schema.fields().iter().map(|field| {
         let comment = column_documentation(stream, field.name()).unwrap_or_default();
         let metadata = HashMap::from([(COMMENT.to_owned(), comment.to_owned())]);
@@ -29,9 +30,10 @@ pub(super) fn schema(stream: &Stream) -> Result<SchemaRef, KernelError> {
 /// The columns that the product has learnt since the table was made.
 pub(super) fn missing(
     table: &StructType,
+    mode: TableMode,
     stream: &Stream,
 ) -> Result<Vec<StructField>, KernelError> {
-    let own = schema(stream)?;
+    let own = schema(mode, stream)?;
     Ok(own.fields().filter(|field| table.field(field.name()).is_none()).cloned().collect())
 }
 
@@ -39,8 +41,13 @@ pub(super) fn missing(
 ///
 /// # Errors
 /// `Config`: a column is of another type, cannot be added, or is not known.
-pub(super) fn check(table: &StructType, stream: &Stream, place: &str) -> Result<()> {
-    let own = schema(stream)
+pub(super) fn check(
+    table: &StructType,
+    mode: TableMode,
+    stream: &Stream,
+    place: &str,
+) -> Result<()> {
+    let own = schema(mode, stream)
         .map_err(|error| Error::bug("The columns have no form in a table").caused_by(error))?;
     for field in own.fields() {
         match table.field(field.name()) {

@@ -10,7 +10,7 @@ use arrow_schema::{Schema, SchemaRef};
 use super::bits::Bits;
 use super::log::{Live, Log, Version};
 use super::missing::{Missing, MissingRows, Vanished};
-use super::survey::{Was, Winner, Winners, values};
+use super::survey::{NEVER, Was, Winner, Winners, values};
 use super::times::Times;
 use crate::error::Result;
 use crate::export::mode::TableMode;
@@ -32,8 +32,10 @@ pub(super) struct Changes {
 pub(super) struct Touched {
     /// Its position among the version's files.
     pub(super) file: usize,
-    /// For each row whether it is replaced.
+    /// For each row whether it is replaced; in a history whether it ends.
     pub(super) replaced: Bits,
+    /// In a history when each of these ends, in microseconds.
+    pub(super) ends: Vec<i64>,
 }
 
 impl Changes {
@@ -43,8 +45,8 @@ impl Changes {
         let mut files: Vec<usize> = marked.iter().map(|row| row.file as usize).collect();
         files.dedup();
         files.retain(|file| !there.contains(file));
-        let replaced = Bits::default;
-        self.touched.extend(files.into_iter().map(|file| Touched { file, replaced: replaced() }));
+        let none = |file| Touched { file, replaced: Bits::default(), ends: Vec::new() };
+        self.touched.extend(files.into_iter().map(none));
         self.touched.sort_unstable_by_key(|touched| touched.file);
     }
 }
@@ -80,6 +82,7 @@ pub(super) fn compare(
     how: How,
 ) -> Result<Changes> {
     let (mut changes, mut later) = (Changes::default(), Later::new());
+    winners.rows.iter_mut().for_each(|row| row.time = NEVER);
     let mut missing = MissingRows::default();
     for (number, file) in version.files.iter().enumerate() {
         let is_apart =
@@ -90,7 +93,7 @@ pub(super) fn compare(
         let (later, missing) = (&mut later, &mut missing);
         let comparing = Comparing { log, file, number, winners, later, missing, how };
         if let Some(replaced) = comparing.file(&mut changes)? {
-            changes.touched.push(Touched { file: number, replaced });
+            changes.touched.push(Touched { file: number, replaced, ends: Vec::new() });
         }
     }
     for (winner, (_, is_same)) in later {
@@ -295,7 +298,7 @@ impl Live {
 }
 
 /// The winners whose keys are between two, both included.
-fn range(winners: &[Winner], least: i64, most: i64) -> &[Winner] {
+pub(super) fn range(winners: &[Winner], least: i64, most: i64) -> &[Winner] {
     let from = winners.partition_point(|winner| winner.key < least);
     let to = winners.partition_point(|winner| winner.key <= most);
     winners.get(from..to).unwrap_or_default()
@@ -303,7 +306,7 @@ fn range(winners: &[Winner], least: i64, most: i64) -> &[Winner] {
 
 /// Where the first winner is whose key is not less than `key`. Rows of a table are mostly in order, so it
 /// is looked for from where the last one was.
-fn lower_bound(winners: &[Winner], near: usize, key: i64) -> usize {
+pub(super) fn lower_bound(winners: &[Winner], near: usize, key: i64) -> usize {
     let is_less = |winner: &Winner| winner.key < key;
     if near > 0 && !winners.get(near - 1).is_some_and(is_less) {
         return winners.get(..near).unwrap_or_default().partition_point(is_less);

@@ -8,34 +8,75 @@ use arrow_select::filter::filter_record_batch;
 use std::sync::Arc;
 
 use super::bits::Bits;
-use super::log::{Live, Log};
-use super::missing::Missing;
+use super::compare::Touched;
+use super::log::{Live, Log, Version};
+use super::missing::{Missing, Vanished};
 use crate::error::{Error, Result};
+use crate::export::mode::TableMode;
 use crate::export::parquet::{Files, Reader};
 use crate::export::rows::times;
 use crate::model::Timestamp;
-use crate::model::arrow::{DELETED_AT, EXTRACTED_AT};
+use crate::model::arrow::{DELETED_AT, EXTRACTED_AT, IS_CURRENT, VALID_TO};
+
+/// What is copied of a version.
+pub(super) struct Copying<'a> {
+    pub(super) log: &'a Log,
+    pub(super) version: &'a Version,
+    pub(super) mode: TableMode,
+    pub(super) schema: &'a SchemaRef,
+    /// The time of the list, at which rows are marked as deleted.
+    pub(super) extracted_at: Timestamp,
+}
+
+impl Copying<'_> {
+    /// Copies what stays of touched files, and in a table of versions the last one of what is deleted.
+    ///
+    /// # Errors
+    /// `Config`: a file is damaged. `Config`, `System` or `Transient`: it cannot be read, or the copy not written.
+    pub(super) fn all(
+        &self,
+        touched: &[Touched],
+        marked: &[Missing],
+        files: &mut Files,
+    ) -> Result<()> {
+        let copied = |file: usize| {
+            let marked = Vanished::of_file(marked, file);
+            Some(Copied { of: self, file: self.version.files.get(file)?, marked })
+        };
+        for touched in touched {
+            match copied(touched.file) {
+                Some(copied) if self.mode == TableMode::History => copied.ended(touched, files)?,
+                Some(copied) => copied.rest(&touched.replaced, files)?,
+                None => {}
+            }
+        }
+        if self.mode == TableMode::Append {
+            for copied in (0..self.version.files.len()).filter_map(copied) {
+                copied.last_versions(files)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 /// A file of which rows are copied.
-pub(super) struct Copied<'a> {
-    pub(super) log: &'a Log,
-    pub(super) schema: &'a SchemaRef,
-    pub(super) file: &'a Live,
+struct Copied<'a> {
+    of: &'a Copying<'a>,
+    file: &'a Live,
     /// The rows of it that are marked as deleted now, in their order.
-    pub(super) marked: &'a [Missing],
-    pub(super) deleted_at: Timestamp,
+    marked: &'a [Missing],
 }
 
 impl Copied<'_> {
     /// Copies the rows that are not replaced; those that are marked keep their values.
-    pub(super) fn rest(&self, replaced: &Bits, files: &mut Files) -> Result<()> {
+    fn rest(&self, replaced: &Bits, files: &mut Files) -> Result<()> {
         self.each(
             |_, _| true,
             |batch, first| {
                 let mut marks = Bits::all(batch.num_rows(), false);
                 let has_marks = self.mark(first, &mut marks);
                 let batch = match has_marks {
-                    true => with_marks(batch, &marks, self.deleted_at)?,
+                    true => with_marks(batch, &marks, self.of.extracted_at)?,
                     false => batch,
                 };
                 let stay = (first..first + batch.num_rows())
@@ -46,9 +87,29 @@ impl Copied<'_> {
         )
     }
 
+    /// Copies every row of a history; those that end or are marked keep their values.
+    fn ended(&self, touched: &Touched, files: &mut Files) -> Result<()> {
+        let mut ends = touched.ends.iter().copied();
+        self.each(
+            |_, _| true,
+            |batch, first| {
+                let rows = batch.num_rows();
+                let mut marks = Bits::all(rows, false);
+                let has_marks = self.mark(first, &mut marks);
+                let ended = touched.replaced.filter(first, rows);
+                let batch = match has_marks || ended.has_true() {
+                    true => with_ends(batch, &ended, &mut ends, &marks, self.of.extracted_at)?,
+                    false => batch,
+                };
+                let stay = (first..first + rows).map(|row| Some(self.file.is_there(row)));
+                push(&batch, &stay.collect(), files)
+            },
+        )
+    }
+
     /// Copies the rows that are marked, as further versions: the list that does not have them is the last that
     /// is known of them.
-    pub(super) fn last_versions(&self, files: &mut Files) -> Result<()> {
+    fn last_versions(&self, files: &mut Files) -> Result<()> {
         let is_wanted = |first: usize, rows: usize| {
             self.marked.iter().any(|row| (first..first + rows).contains(&(row.row as usize)))
         };
@@ -56,7 +117,7 @@ impl Copied<'_> {
             let rows = batch.num_rows();
             let mut marks = Bits::all(rows, false);
             self.mark(first, &mut marks);
-            let now = times(self.deleted_at, rows);
+            let now = times(self.of.extracted_at, rows);
             let batch = with_column(batch, EXTRACTED_AT, now.clone())?;
             let batch = with_column(batch, DELETED_AT, now)?;
             push(&batch, &marks.filter(0, rows), files)
@@ -84,9 +145,9 @@ impl Copied<'_> {
         is_wanted: impl Fn(usize, usize) -> bool,
         mut show: impl FnMut(RecordBatch, usize) -> Result<()>,
     ) -> Result<()> {
-        let Self { log, schema, file, .. } = self;
+        let Self { of: Copying { log, mode, schema, .. }, file, .. } = self;
         let reader = Reader::open(&log.store, &file.path, file.bytes)?;
-        reader.verify()?;
+        reader.verify(mode.repair())?;
         let mut row = 0;
         for group in 0..reader.metadata().num_row_groups() {
             let rows = usize::try_from(reader.metadata().row_group(group).num_rows());
@@ -118,6 +179,29 @@ fn with_marks(batch: RecordBatch, marks: &Bits, at: Timestamp) -> Result<RecordB
     let after = before.map(|(row, time)| if marks.get(row) { Some(at.micros()) } else { time });
     let after: TimestampMicrosecondArray = after.collect();
     with_column(batch, DELETED_AT, Arc::new(after.with_timezone("UTC")))
+}
+
+/// The versions with the times at which some of them end: in their order, or that of deletion where they are
+/// marked.
+fn with_ends(
+    batch: RecordBatch,
+    ended: &BooleanArray,
+    ends: &mut impl Iterator<Item = i64>,
+    marks: &Bits,
+    at: Timestamp,
+) -> Result<RecordBatch> {
+    let Some(before) = batch.column_by_name(VALID_TO) else { return Ok(batch) };
+    let before = before.as_primitive::<TimestampMicrosecondType>().iter().enumerate();
+    let after = before.map(|(row, end)| match (ended.value(row), marks.get(row)) {
+        (true, _) => ends.next(),
+        (_, true) => Some(at.micros()),
+        _ => end,
+    });
+    let after: TimestampMicrosecondArray = after.collect();
+    let current = BooleanArray::from_iter(after.iter().map(|end| Some(end.is_none())));
+    let batch = with_marks(batch, marks, at)?;
+    let batch = with_column(batch, VALID_TO, Arc::new(after.with_timezone("UTC")))?;
+    with_column(batch, IS_CURRENT, Arc::new(current))
 }
 
 fn with_column(batch: RecordBatch, name: &str, column: ArrayRef) -> Result<RecordBatch> {

@@ -218,7 +218,8 @@ impl Log {
     fn create(&self, change: &Change<'_>) -> Result<Option<CommittedTransaction>, KernelError> {
         // The kernel wants the folder of a table of this machine to be there.
         self.store.make_folder(&self.folder);
-        let schema = columns::schema(self.stream)?;
+        let schema = columns::schema(change.note.table_mode, self.stream)?;
+        let columns = change.note.table_mode.schema(self.stream);
         let note = change.note.to_json(self.stream).to_string();
         let transaction = create_table(self.root.as_str(), schema, ENGINE, true)
             .with_table_properties([("delta.feature.domainMetadata", "supported")])
@@ -234,7 +235,7 @@ impl Log {
         };
         let context = transaction.write_state()?.write_context_builder().build()?;
         for file in change.added {
-            transaction.add_files(actions::add(file, &self.root, self.stream, &context)?);
+            transaction.add_files(actions::add(file, &self.root, &columns, &context)?);
         }
         match transaction.commit(&self.engine)? {
             CommitResult::Committed(done) => Ok(Some(done)),
@@ -254,6 +255,8 @@ impl Log {
             TableMode::Append | TableMode::Overwrite => UpdateTableOperation::Write,
         };
         let last = snapshot.get_app_id_version(DOMAIN, &self.engine)?.unwrap_or_default();
+        let mode = change.note.table_mode;
+        let columns = mode.schema(self.stream);
         let note = change.note.to_json(self.stream).to_string();
         let mut builder = snapshot
             .clone()
@@ -263,14 +266,14 @@ impl Log {
             .with_operation_metrics(metrics(change));
         // A note alone needs no new column, with which an older program would refuse the table.
         if !change.added.is_empty() {
-            for field in columns::missing(&snapshot.schema(), self.stream)? {
+            for field in columns::missing(&snapshot.schema(), mode, self.stream)? {
                 builder = builder.add_column(field);
             }
         }
         let mut transaction = builder.build(&self.engine, Box::new(FileSystemCommitter::new()))?;
         let context = transaction.write_state()?.write_context_builder().build()?;
         for file in change.added {
-            transaction.add_files(actions::add(file, &self.root, self.stream, &context)?);
+            transaction.add_files(actions::add(file, &self.root, &columns, &context)?);
         }
         for (number, (data, _)) in listed.into_iter().enumerate() {
             let mut removed = vec![false; data.len()];

@@ -22,8 +22,8 @@ mod run;
 mod strangers;
 mod survey;
 mod times;
-#[cfg_attr(not(test), expect(dead_code, reason = "histories are not written yet"))]
 mod validity;
+mod versions;
 
 pub use contents::{Contents, of_file, of_table};
 pub(super) use locate::refuse_inside;

@@ -52,9 +52,8 @@ impl Pass {
         let table_rows = match mode {
             TableMode::Overwrite => self.rows,
             TableMode::Append => before + self.rows + deleted,
-            TableMode::Merge | TableMode::History => {
-                before.saturating_sub(self.changes.replaced) + self.rows
-            }
+            TableMode::History => before + self.rows,
+            TableMode::Merge => before.saturating_sub(self.changes.replaced) + self.rows,
         };
         let is_compared = is_whole && mode != TableMode::Overwrite;
         Report {

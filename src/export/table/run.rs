@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use arrow_array::RecordBatch;
+use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::SchemaRef;
 use arrow_select::filter::filter_record_batch;
 
@@ -14,23 +14,22 @@ use super::Table;
 use super::bits::Bits;
 use super::check::check;
 use super::compare::{Changes, How, compare};
-use super::copy::{Copied, bug};
+use super::copy::{Copying, bug};
 use super::deletes::{Deletes, Questions};
 use super::locate::rejects_folder;
 use super::log::{Change, Committed};
-use super::missing::Vanished;
 use super::note::{Made, Note};
 use super::pass::Pass;
 use super::read::Read;
 use super::strangers;
 use super::survey::{Seen, Survey, Winners};
+use super::versions::{begun, compare_versions};
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
 use crate::export::parquet::{Files, Layout, Uploaded, Written};
 use crate::export::rejects;
 use crate::export::report::{Kind, Report};
 use crate::export::rows::table_rows;
-use crate::model::arrow::table_schema;
 use crate::plan::Plan;
 use crate::receipt::Receipt;
 use crate::sink::Reply;
@@ -59,13 +58,14 @@ impl<'r, 'a> Run<'r, 'a> {
     pub(super) fn new(table: &'r mut Table<'a>, plan: &'r Plan, reply: &'r mut dyn Reply) -> Self {
         let receipt = reply.receipt().clone();
         let extracted_at = table.dated(receipt.extracted_at);
+        let schema = table.options.mode.schema(plan.stream);
         Self {
             table,
             reply,
             plan,
             read: Read::of(plan),
             receipt: Receipt { extracted_at, ..receipt },
-            schema: table_schema(plan.stream),
+            schema,
             rejects: None,
             questions: Questions::default(),
             conflicts: 0,
@@ -122,7 +122,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let (mut files, mut seen) = (self.files()?, Seen::default());
         while let Some(batch) = self.next_batch()? {
             seen.take(&batch, self.table.log.stream);
-            files.push(table_rows(&batch, &self.schema, self.receipt.extracted_at)?)?;
+            files.push(self.rows(&batch, None)?)?;
         }
         if seen.twice.is_empty() {
             return Ok(Pass::of_rows(files.finish()?, self.receipt.rows));
@@ -134,7 +134,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let rows = (0..received).filter(|row| wanted.get(*row)).count() as u64;
         self.table.refuse_shrinking(rows)?;
         let files = self.files()?;
-        Ok(Pass::of_rows(self.write_wanted(files, &wanted)?, rows))
+        Ok(Pass::of_rows(self.write_wanted(files, &wanted, None)?, rows))
     }
 
     /// Compares the rows with those of the table, and writes what has changed.
@@ -157,10 +157,19 @@ impl<'r, 'a> Run<'r, 'a> {
             return Ok(pass);
         }
         let wanted = winners.wanted();
+        let dated = self.is_history().then(|| winners.dated(self.receipt.extracted_at.micros()));
         drop(winners);
         let mut files = self.files()?;
-        self.copy(&pass, &mut files)?;
-        pass.uploaded = self.write_wanted(files, &wanted)?;
+        if let Table { log, version: Some(version), .. } = &*self.table {
+            let extracted_at = self.receipt.extracted_at;
+            let (schema, mode) = (&self.schema, self.table.options.mode);
+            Copying { log, version, mode, schema, extracted_at }.all(
+                &pass.changes.touched,
+                &pass.deletes.rows,
+                &mut files,
+            )?;
+        }
+        pass.uploaded = self.write_wanted(files, &wanted, dated.as_ref())?;
         Ok(pass)
     }
 
@@ -173,6 +182,7 @@ impl<'r, 'a> Run<'r, 'a> {
             is_whole: self.plan.is_whole,
         };
         match version {
+            Some(version) if self.is_history() => compare_versions(log, version, winners, how),
             Some(version) => compare(log, version, winners, how),
             None => Ok(Changes::default()),
         }
@@ -196,42 +206,37 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Writes the rows that are wanted, in another pass.
-    fn write_wanted(&mut self, mut files: Files, wanted: &Bits) -> Result<Uploaded> {
+    fn write_wanted(
+        &mut self,
+        mut files: Files,
+        wanted: &Bits,
+        dated: Option<&Bits>,
+    ) -> Result<Uploaded> {
         self.reply.rewind()?;
         let mut position = 0;
         while let Some(batch) = self.next_batch()? {
             let filter = wanted.filter(position, batch.num_rows());
+            let dated = dated.map(|dated| dated.chosen(position, &filter));
             position += batch.num_rows();
             let batch = filter_record_batch(&batch, &filter).map_err(bug)?;
             if batch.num_rows() > 0 {
-                files.push(table_rows(&batch, &self.schema, self.receipt.extracted_at)?)?;
+                files.push(self.rows(&batch, dated.as_ref())?)?;
             }
         }
         files.finish()
     }
 
-    /// Copies what stays of touched files, and in a table of versions the last one of what is deleted.
-    fn copy(&self, pass: &Pass, files: &mut Files) -> Result<()> {
-        let Table { log, version: Some(version), options, .. } = &*self.table else {
-            return Ok(());
-        };
-        let copied = |file: usize| {
-            let (schema, deleted_at) = (&self.schema, self.receipt.extracted_at);
-            let marked = Vanished::of_file(&pass.deletes.rows, file);
-            let file = version.files.get(file)?;
-            Some(Copied { log, schema, file, marked, deleted_at })
-        };
-        for touched in &pass.changes.touched {
-            if let Some(copied) = copied(touched.file) {
-                copied.rest(&touched.replaced, files)?;
-            }
+    /// The rows of a batch as they are written; in a history those that are `dated` begin at their last change.
+    fn rows(&self, batch: &RecordBatch, dated: Option<&BooleanArray>) -> Result<RecordBatch> {
+        let extracted_at = self.receipt.extracted_at;
+        match self.is_history() {
+            true => begun(batch, self.table.log.stream, extracted_at, dated),
+            false => table_rows(batch, &self.schema, extracted_at),
         }
-        if options.mode == TableMode::Append {
-            for copied in (0..version.files.len()).filter_map(copied) {
-                copied.last_versions(files)?;
-            }
-        }
-        Ok(())
+    }
+
+    fn is_history(&self) -> bool {
+        self.table.options.mode == TableMode::History
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
@@ -244,6 +249,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let prefix = format!("part-{}-{:02}", self.table.run, self.attempts);
         self.attempts += 1;
         let mut layout = Layout::table(log.store.clone(), log.folder.clone(), prefix, log.stream);
+        layout.schema = self.schema.clone();
         layout.footer = vec![
             ("kometsales.run", self.table.run.clone()),
             ("kometsales.extracted_at", self.receipt.extracted_at.to_string()),
@@ -351,6 +357,10 @@ impl<'r, 'a> Run<'r, 'a> {
         let noted = version.as_ref().and_then(|version| version.note.as_ref());
         let extracted_at = self.receipt.extracted_at;
         self.read.check(noted, self.table.options.mode, extracted_at).map_err(conflict)?;
+        if noted.is_some_and(|noted| noted.extracted_at == extracted_at) {
+            // Of two versions of a row one has to be the later one.
+            self.receipt.extracted_at = extracted_at.next();
+        }
         self.table.version = version;
         Ok(())
     }

@@ -17,8 +17,8 @@ pub(super) struct Winner {
     pub(super) key: i64,
     /// The hash of all its values.
     pub(super) hash: u64,
-    /// Of the cursor, in microseconds, while the winner is looked for; of the newest row that the table has
-    /// of the key, afterwards.
+    /// Of the cursor, in microseconds, while the winner is looked for; afterwards of the newest row that the
+    /// table has of the key, or in a history of the version that it begins.
     pub(super) time: i64,
     position: u32,
     /// Whether it has to be written.
@@ -113,7 +113,6 @@ impl Survey {
             }
             is_same
         });
-        rows.iter_mut().for_each(|row| row.time = NEVER);
         Winners { rows, hasher, position, losers, is_all }
     }
 }
@@ -143,6 +142,15 @@ impl Winners {
             wanted.set(*loser as usize, false);
         }
         wanted
+    }
+
+    /// For each row of the reply whether its time is another than that of the reply: in a history, whether its
+    /// version begins at its last change.
+    pub(super) fn dated(&self, extracted_at: i64) -> Bits {
+        let mut dated = Bits::all(self.position as usize, false);
+        let rows = self.rows.iter().filter(|row| row.time != extracted_at);
+        rows.for_each(|row| dated.set(row.position as usize, true));
+        dated
     }
 
     /// How many have to be written.

@@ -16,14 +16,9 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Whether the table knows of its id only what was there before a list of this time was asked for.
-    pub(super) fn is_before(&self, extracted_at: i64) -> bool {
-        self.extracted_at < extracted_at && self.last() < extracted_at
-    }
-
-    /// Whether it is current, and ends at the time of a whole list that does not have its id.
-    pub(super) fn ends_by_absence(&self, extracted_at: i64) -> bool {
-        self.to.is_none() && self.is_before(extracted_at)
+    /// The latest time at which anything is known of it.
+    pub(super) fn latest(&self) -> i64 {
+        self.extracted_at.max(self.last())
     }
 
     fn last(&self) -> i64 {
@@ -50,7 +45,7 @@ impl Next {
     /// Takes a version of its id into account, in whichever order they are found. Whether the values of a
     /// version are the same counts for the current one alone. True if that one ends where this one begins.
     pub(super) fn meet(&mut self, held: &Held, is_same: bool, extracted_at: i64) -> bool {
-        if !held.is_before(extracted_at) {
+        if held.latest() >= extracted_at {
             self.is_wanted = false;
             return false;
         }
@@ -135,7 +130,8 @@ mod tests {
                 }
             }
             for (id, version) in self.0.iter_mut().filter(|_| *is_complete) {
-                if !rows.contains_key(id) && version.held().ends_by_absence(*extracted_at) {
+                let is_before = version.held().latest() < *extracted_at;
+                if !rows.contains_key(id) && version.to.is_none() && is_before {
                     version.to = Some(*extracted_at);
                     has_ended = true;
                 }
@@ -295,7 +291,7 @@ mod tests {
                     let mut again = table.clone();
                     let mut there = before.values().flatten();
                     let is_outdated =
-                        there.any(|version| !version.held().is_before(list.extracted_at));
+                        there.any(|version| version.held().latest() >= list.extracted_at);
                     if extracted_at == 40 && is_outdated {
                         continue;
                     }
@@ -353,11 +349,10 @@ mod tests {
             Held { extracted_at: 5, from: 3, to: Some(NOW + 1) },
         ] {
             assert!(!next(Some(50), &[held]).is_wanted, "{held:?}");
-            assert!(!held.ends_by_absence(NOW), "{held:?}");
+            assert!(held.latest() >= NOW, "{held:?}");
         }
         let mut same = Next::first(Some(50), NOW);
         let held = Held { extracted_at: 5, from: 3, to: None };
         assert!(!same.meet(&held, true, NOW) && !same.is_wanted);
-        assert!(held.ends_by_absence(NOW));
     }
 }

@@ -25,6 +25,9 @@ SUMMARY = {
     "rejects",
     "rejects_to",
     "not_returned",
+    "deleted",
+    "restored",
+    "withheld",
     "bytes",
     "files",
     "seconds",
@@ -34,7 +37,7 @@ SUMMARY = {
     "extracted_at",
     "table_rows",
 }
-SHOWN = {"to", "kind", "mode", "rows", "keys", "active", "version", "cursor", "bytes", "files", "runs", "months"}
+SHOWN = {"to", "kind", "mode", "rows", "keys", "deleted", "active", "version", "cursor", "bytes", "files", "runs", "months"}
 
 
 @dataclass

@@ -169,7 +169,7 @@ fn another_companys_rows_never_get_in() {
             customers.iter().map(|(id, name, time)| (*id, name.as_str(), *time)).collect();
         replying(simulator, &customers);
     };
-    for mode in ["merge", "append", "overwrite"] {
+    for mode in ["merge", "append", "overwrite", "history"] {
         let simulator = simulator(0);
         let connector = Connector::of(&simulator);
         reply(&simulator, &of(1, 100));

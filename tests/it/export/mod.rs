@@ -3,6 +3,7 @@
 mod damage;
 mod deletes;
 mod destinations;
+mod history;
 mod interrupts;
 mod model;
 mod places;

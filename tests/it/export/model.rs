@@ -74,16 +74,16 @@ fn accepted(plan: &Plan, reply: &[u8], now: Timestamp) -> Accepted {
 
 /// How an export is made.
 #[derive(Debug, Clone, Copy)]
-struct How {
-    mode: TableMode,
-    is_incremental: bool,
-    allow_shrink: bool,
-    answers: Answers,
+pub(super) struct How {
+    pub(super) mode: TableMode,
+    pub(super) is_incremental: bool,
+    pub(super) allow_shrink: bool,
+    pub(super) answers: Answers,
 }
 
 /// What the source says of every key that it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answers {
+pub(super) enum Answers {
     Gone,
     There,
     Unknown,
@@ -96,7 +96,7 @@ impl How {
     }
 }
 
-fn open(
+pub(super) fn open(
     place: &Path,
     stream: &'static Stream,
     how: How,
@@ -108,7 +108,7 @@ fn open(
 }
 
 /// Plans an export into an open table.
-fn planned(table: &Table<'_>, stream: &'static Stream, how: How) -> Plan {
+pub(super) fn planned(table: &Table<'_>, stream: &'static Stream, how: How) -> Plan {
     match how.is_incremental {
         true => plan(stream, Mode::Incremental, table.state()),
         false => plan(stream, Mode::FullRefresh, None),
@@ -116,7 +116,7 @@ fn planned(table: &Table<'_>, stream: &'static Stream, how: How) -> Plan {
 }
 
 /// Takes a reply that was asked for at `now` into an open table.
-fn take(
+pub(super) fn take(
     table: &mut Table<'_>,
     plan: &Plan,
     how: How,
@@ -147,11 +147,11 @@ fn export(
     take(&mut table, &plan, how, reply, now)
 }
 
-fn lake(place: &Path) -> Lake {
+pub(super) fn lake(place: &Path) -> Lake {
     Lake::in_folder(&place.join("customers"))
 }
 
-fn at(second: u32) -> Timestamp {
+pub(super) fn at(second: u32) -> Timestamp {
     Zone::UTC.parse(&format!("2026-01-01T00:00:{second:02}")).unwrap()
 }
 
@@ -452,7 +452,7 @@ proptest! {
 
 #[test]
 fn a_clock_that_goes_back_loses_no_change() {
-    for mode in [TableMode::Merge, TableMode::Append] {
+    for mode in [TableMode::Merge, TableMode::Append, TableMode::History] {
         let place = tempfile::tempdir().unwrap();
         export(place.path(), &CUSTOMERS, mode, &reply(&[(1, None, 0)]), at(40)).unwrap();
         let report =
@@ -520,7 +520,7 @@ static NEW: Stream = Stream::new(Declaration {
 
 #[test]
 fn a_field_that_the_product_has_learnt_becomes_a_column_of_the_table() {
-    for mode in [TableMode::Merge, TableMode::Append, TableMode::Overwrite] {
+    for mode in [TableMode::Merge, TableMode::Append, TableMode::Overwrite, TableMode::History] {
         let place = tempfile::tempdir().unwrap();
         let first =
             br#"{"status":1,"customers":[{"id":1,"name":"a","city":"Cali"},{"id":2,"name":"b"}]}"#;
@@ -532,7 +532,7 @@ fn a_field_that_the_product_has_learnt_becomes_a_column_of_the_table() {
         let rows = lake.rows();
         let cities: Vec<_> =
             rows.iter().map(|row| (&row["id"], &row["city"], &row["_extra"])).collect();
-        let expected: &[_] = if mode == TableMode::Append {
+        let expected: &[_] = if matches!(mode, TableMode::Append | TableMode::History) {
             &[(1, Value::Null), (1, json!("Cali")), (2, Value::Null), (3, json!("Pasto"))]
         } else {
             &[(1, json!("Cali")), (2, Value::Null), (3, json!("Pasto"))]

@@ -187,9 +187,12 @@ fn an_export_that_cannot_commit_says_so_and_the_next_one_goes_on() {
 
 #[test]
 fn a_faster_writers_commit_is_loaded_and_the_rows_are_applied_to_it() {
-    for (dialect, mode) in
-        [(Dialect::S3, "merge"), (Dialect::Gcs, "merge"), (Dialect::S3, "append")]
-    {
+    for (dialect, mode) in [
+        (Dialect::S3, "merge"),
+        (Dialect::Gcs, "merge"),
+        (Dialect::S3, "append"),
+        (Dialect::S3, "history"),
+    ] {
         let (store, simulator) = (Store::start(Options::default()), simulator(30));
         let connector = dialect.connector(&store, &simulator);
         let mode = ["--mode", mode];

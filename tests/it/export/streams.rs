@@ -46,6 +46,7 @@ fn plain(mut rows: Vec<Value>) -> Vec<Value> {
         let members = row.as_object_mut().unwrap();
         members.remove("_extracted_at").unwrap();
         assert!(members.remove("_deleted_at").is_none_or(|time| time.is_null()));
+        members.retain(|name, _| !["_valid_from", "_valid_to", "_is_current"].contains(&&**name));
     }
     rows.sort_by_key(Value::to_string);
     rows
@@ -74,6 +75,7 @@ fn every_mode_of_a_table_takes_every_stream() {
         for (mode, then) in [
             ("merge", &[(1, 1), (2, 5), (3, 3), (4, 4)][..]),
             ("append", &[(1, 1), (2, 2), (2, 5), (3, 3), (4, 4)]),
+            ("history", &[(1, 1), (2, 2), (2, 5), (3, 3), (4, 4)]),
             ("overwrite", &received),
         ] {
             let simulator = simulator(0);
@@ -195,7 +197,7 @@ fn the_table_of_another_stream_is_refused() {
     assert_eq!(export(&connector, "lake", &[]).code, Some(0));
     let asked = simulator.requests().len();
     for stream in BOTH {
-        for mode in ["merge", "append", "overwrite"] {
+        for mode in ["merge", "append", "overwrite", "history"] {
             let more = ["--stream", stream.name, "--mode", mode];
             let answer = export(&connector, "lake/customers", &more);
             assert_eq!(answer.code, Some(78), "{mode}: {}", answer.stderr);
