@@ -8,6 +8,7 @@ use chrono::Utc;
 use clap::Args;
 use serde_json::json;
 
+use super::difference;
 use super::environment::Environment;
 use super::failure::Report;
 use super::memory;
@@ -62,6 +63,10 @@ pub(super) struct Options {
     /// Test the place and the token, and export nothing; without --to the token alone
     #[arg(long)]
     check: bool,
+    /// Compare, write nothing, and say what would change in a table; with --full-refresh and no difference
+    /// the table equals Komet Sales
+    #[arg(long)]
+    dry_run: bool,
     /// Accept a store without conditional writes (safe only if nothing else writes there)
     #[arg(long)]
     single_writer: bool,
@@ -87,6 +92,16 @@ impl Options {
         if !is_table && self.mode.is_some() {
             return Err(
                 "--mode is for tables: a .parquet file and a stream hold what the reply holds",
+            );
+        }
+        if !is_table && self.dry_run {
+            return Err(
+                "--dry-run compares with a table: a .parquet file is replaced and a stream is written, whatever is there",
+            );
+        }
+        if self.dry_run && self.check {
+            return Err(
+                "--dry-run and --check exclude each other: one reads everything, the other nothing",
             );
         }
         if self.to == Some(Destination::Stdout) && self.check {
@@ -163,6 +178,7 @@ impl Export<'_> {
                     mode: options.table_mode(),
                     is_whole: self.is_whole(),
                     allow_shrink: options.allow_shrink,
+                    is_dry_run: options.dry_run,
                 };
                 let mut table = Table::open(store, place, stream, how, now(), self.progress)?;
                 self.export(&config, &mut table, Some(stdout), started)
@@ -219,14 +235,8 @@ impl Export<'_> {
         };
         sync::run(&source, &plan, place, limits, self.progress)?;
         self.progress.end();
-        let report = place.report().ok_or_else(|| Error::bug("The export has no report"))?;
-        let summary = Summary { report, elapsed: started.elapsed(), stream: self.stream };
         let is_terminal = stdout.as_ref().is_some_and(Stdout::is_terminal);
-        let text = if self.options.json {
-            json_line(&summary)?
-        } else {
-            summary.text(Paint::new(is_terminal && Environment::wants_colour()))
-        };
+        let text = self.said(place, started, is_terminal)?;
         match stdout {
             Some(mut stdout) => stdout.say(&text),
             None => {
@@ -234,6 +244,17 @@ impl Export<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// What is said of an export that is done, or of what it would do.
+    fn said(&self, place: &dyn Exported, started: Instant, is_terminal: bool) -> Result<String> {
+        let paint = Paint::new(is_terminal && Environment::wants_colour());
+        if let Some(difference) = place.difference() {
+            return difference::answer(difference, self.stream, self.options.json, paint);
+        }
+        let report = place.report().ok_or_else(|| Error::bug("The export has no report"))?;
+        let summary = Summary { report, elapsed: started.elapsed(), stream: self.stream };
+        if self.options.json { json_line(&summary) } else { Ok(summary.text(paint)) }
     }
 
     /// Says that the place, if one was named, and the token are good.

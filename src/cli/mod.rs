@@ -23,6 +23,8 @@ mod absent;
 mod check;
 mod core_dump;
 mod demo;
+#[cfg(feature = "export")]
+mod difference;
 mod environment;
 #[cfg(feature = "export")]
 mod export;

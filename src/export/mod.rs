@@ -5,6 +5,7 @@ use crate::sink::Sink;
 use crate::state::State;
 
 mod destination;
+pub mod difference;
 pub mod file;
 pub mod mode;
 mod parquet;
@@ -16,6 +17,7 @@ pub mod table;
 
 pub use destination::{Destination, TablePlace};
 
+use difference::Difference;
 use report::Report;
 
 /// A place that is open for one export.
@@ -34,6 +36,11 @@ pub trait Exported: Sink {
 
     /// What the export did, once it is done.
     fn report(&self) -> Option<&Report>;
+
+    /// What the export would have changed, if it was to say no more than that.
+    fn difference(&self) -> Option<&Difference> {
+        None
+    }
 }
 
 /// Refuses to replace rows by less than half as many: that is more likely a fault than what is meant.

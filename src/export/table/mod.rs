@@ -9,6 +9,7 @@ mod compare;
 mod contents;
 mod copy;
 mod deletes;
+mod dry_run;
 mod hash;
 mod keys;
 mod locate;
@@ -31,6 +32,7 @@ pub(super) use locate::refuse_inside;
 use self::log::{Log, Version};
 use self::run::Run;
 use super::destination::TablePlace;
+use super::difference::Difference;
 use super::mode::TableMode;
 use super::parquet::Reader;
 use super::report::{Report, run_name};
@@ -52,6 +54,8 @@ pub struct TableOptions {
     pub is_whole: bool,
     /// Whether a reply with less than half of the rows may overwrite, and one of other customers be taken.
     pub allow_shrink: bool,
+    /// Whether nothing is written: the export says what it would change.
+    pub is_dry_run: bool,
 }
 
 /// A table that takes one export.
@@ -64,11 +68,12 @@ pub struct Table<'a> {
     run: String,
     messages: &'a dyn Messages,
     report: Option<Report>,
+    difference: Option<Difference>,
 }
 
 impl<'a> Table<'a> {
     /// The table of a stream at the place that the user named. A place in which there is none yet is
-    /// tested: see [`Store`].
+    /// tested, unless nothing is to be written: see [`Store`].
     ///
     /// # Errors
     /// `Config`: the place cannot be written, or the table there is not one that this mode writes.
@@ -92,10 +97,12 @@ impl<'a> Table<'a> {
         let version = log.load()?;
         let there = match &version {
             Some(version) => Some(check::check(&log, version, &options)?),
+            None if options.is_dry_run => None,
             None => log.store.probe(&log.folder, true).map(|()| None)?,
         };
         let run = run_name(now);
-        Ok(Self { log, version, there, options, run, messages, report: None })
+        let (report, difference) = (None, None);
+        Ok(Self { log, version, there, options, run, messages, report, difference })
     }
 
     /// The mode that the table has after the export: an overwrite keeps what is there.
@@ -161,6 +168,10 @@ impl Exported for Table<'_> {
     fn report(&self) -> Option<&Report> {
         self.report.as_ref()
     }
+
+    fn difference(&self) -> Option<&Difference> {
+        self.difference.as_ref()
+    }
 }
 
 /// Whether a name holds what URLs write for a character.
@@ -173,6 +184,10 @@ fn looks_encoded(name: &str) -> bool {
 
 impl Sink for Table<'_> {
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
+        if self.options.is_dry_run {
+            self.difference = Some(dry_run::difference(Run::new(self, plan, reply))?);
+            return Ok(());
+        }
         Run::new(self, plan, reply).take()
     }
 }

@@ -40,12 +40,12 @@ const MAX_CONFLICTS: u32 = 30;
 
 /// An export into a table: see the module.
 pub(super) struct Run<'r, 'a> {
-    table: &'r mut Table<'a>,
-    reply: &'r mut dyn Reply,
-    plan: &'r Plan,
+    pub(super) table: &'r mut Table<'a>,
+    pub(super) reply: &'r mut dyn Reply,
+    pub(super) plan: &'r Plan,
     read: Read,
     /// What the reply holds, with the time at which its rows count as extracted.
-    receipt: Receipt,
+    pub(super) receipt: Receipt,
     schema: SchemaRef,
     rejects: Option<Uploaded>,
     questions: Questions,
@@ -173,11 +173,13 @@ impl<'r, 'a> Run<'r, 'a> {
         Ok(pass)
     }
 
-    fn compare(&self, winners: &mut Winners) -> Result<Changes> {
-        let Table { log, version, options, messages, .. } = &*self.table;
+    /// Compares the rows that count with those of the table.
+    pub(super) fn compare(&self, winners: &mut Winners) -> Result<Changes> {
+        let Table { log, version, messages, .. } = &*self.table;
         messages.stage("Comparing", None);
+        // What is overwritten is compared for a dry run alone, by the mode that the table has.
         let how = How {
-            mode: options.mode,
+            mode: self.table.mode(),
             extracted_at: self.receipt.extracted_at.micros(),
             is_whole: self.plan.is_whole,
         };
@@ -189,7 +191,7 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Decides which of the keys that the reply does not have are marked as deleted.
-    fn deletes(&mut self, changes: &mut Changes, winners: &Winners) -> Result<Deletes> {
+    pub(super) fn deletes(&mut self, changes: &mut Changes, winners: &Winners) -> Result<Deletes> {
         let vanished = std::mem::take(&mut changes.vanished);
         let living = winners.count_living() + vanished.living;
         let at = self.receipt.extracted_at;
@@ -197,7 +199,7 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Which row counts for each key; only for some keys where all others occur once.
-    fn survey(&mut self, only: Option<HashSet<i64>>) -> Result<Winners> {
+    pub(super) fn survey(&mut self, only: Option<HashSet<i64>>) -> Result<Winners> {
         let mut survey = Survey::new(self.table.log.stream, self.receipt.rows, only);
         while let Some(batch) = self.next_batch()? {
             survey.take(&batch);

@@ -517,3 +517,43 @@ fn the_whole_list_repairs_an_edit_that_no_cursor_sees() {
     assert_eq!(summary["rows"], 1, "{summary}");
     assert_eq!(lake(&connector).rows()[1]["name"], "renamed");
 }
+
+/// Makes the list that a table of one version notes older by so many days.
+fn age(connector: &Connector, days: i64) {
+    let log = connector.folder().join("lake/customers/_delta_log/00000000000000000000.json");
+    let text = std::fs::read_to_string(&log).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut action: Value = serde_json::from_str(line).unwrap();
+        if let Some(text) = action["domainMetadata"]["configuration"].as_str() {
+            let mut note: Value = serde_json::from_str(text).unwrap();
+            let at = note["state"]["list"]["at"].as_str().unwrap();
+            let at = chrono::DateTime::parse_from_rfc3339(at).unwrap();
+            let at = at - chrono::TimeDelta::try_days(days).unwrap();
+            note["state"]["list"]["at"] = at.format("%Y-%m-%dT%H:%M:%SZ").to_string().into();
+            action["domainMetadata"]["configuration"] = note.to_string().into();
+        }
+        action.to_string() + "\n"
+    });
+    let text: String = lines.collect();
+    std::fs::write(log, text).unwrap();
+}
+
+#[test]
+fn the_whole_list_is_asked_for_once_a_week_and_noted_even_if_nothing_has_changed() {
+    for mode in MODES {
+        let simulator = simulator(40);
+        let connector = Connector::of(&simulator);
+        let run = || done(&export(&connector, "lake", &["--json", "--mode", mode]));
+        let asks_for_all =
+            || simulator.requests().last().unwrap().parameter("updateAsOf").is_none();
+        run();
+        age(&connector, 6);
+        assert_eq!((&run()["committed"], asks_for_all()), (&json!(false), false), "{mode}");
+        age(&connector, 2);
+        let due = run();
+        let facts = (&due["rows"], &due["version"], asks_for_all());
+        assert_eq!(facts, (&json!(0), &json!(1), true), "{mode}: {due}");
+        assert_eq!(lake(&connector).note()["state"]["list"]["count"], 40);
+        assert_eq!((&run()["committed"], asks_for_all()), (&json!(false), false), "{mode}");
+    }
+}

@@ -3,6 +3,7 @@
 mod damage;
 mod deletes;
 mod destinations;
+mod dry_run;
 mod history;
 mod interrupts;
 mod model;
@@ -10,3 +11,4 @@ mod places;
 mod readers;
 mod stores;
 mod streams;
+mod vanishing;

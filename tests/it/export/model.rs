@@ -1,12 +1,13 @@
 //! Exports into a table against a model of what they are to leave, whatever the replies hold; and tables of an older or a newer version of a stream.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
 use kometsales::config::Config;
 use kometsales::error::{Error, Kind};
+use kometsales::export::difference::Difference;
 use kometsales::export::file::ParquetFile;
 use kometsales::export::mode::TableMode;
 use kometsales::export::report::Report;
@@ -102,8 +103,19 @@ pub(super) fn open(
     how: How,
     now: Timestamp,
 ) -> Result<Table<'static>, Error> {
+    open_to(place, stream, how, now, false)
+}
+
+fn open_to(
+    place: &Path,
+    stream: &'static Stream,
+    how: How,
+    now: Timestamp,
+    is_dry_run: bool,
+) -> Result<Table<'static>, Error> {
     let How { mode, allow_shrink, .. } = how;
-    let options = TableOptions { mode, is_whole: !how.is_incremental, allow_shrink };
+    let is_whole = !how.is_incremental;
+    let options = TableOptions { mode, is_whole, allow_shrink, is_dry_run };
     Table::open(store(place), &table_at(place), stream, options, now, &Silent)
 }
 
@@ -123,14 +135,26 @@ pub(super) fn take(
     reply: &[u8],
     now: Timestamp,
 ) -> Result<Report, Error> {
-    let ask = |_| match how.answers {
+    let limits = RejectLimits::kept(None);
+    hand_over(accepted(plan, reply, now), plan, table, limits, &Silent, &|_| answer(how))?;
+    Ok(table.report().unwrap().clone())
+}
+
+/// What a reply would change.
+fn difference(place: &Path, how: How, reply: &[u8], now: Timestamp) -> Difference {
+    let mut table = open_to(place, &CUSTOMERS, how, now, true).unwrap();
+    let plan = planned(&table, &CUSTOMERS, how);
+    let (accepted, limits) = (accepted(&plan, reply, now), RejectLimits::kept(None));
+    hand_over(accepted, &plan, &mut table, limits, &Silent, &|_| answer(how)).unwrap();
+    table.difference().unwrap().clone()
+}
+
+fn answer(how: How) -> Answer {
+    match how.answers {
         Answers::Gone => Answer::Gone,
         Answers::There => Answer::There,
         Answers::Unknown => Answer::Unknown(Error::transient("busy")),
-    };
-    let limits = RejectLimits::kept(None);
-    hand_over(accepted(plan, reply, now), plan, table, limits, &Silent, &ask)?;
-    Ok(table.report().unwrap().clone())
+    }
 }
 
 /// Exports a reply that was asked for at `now` into the table below `place`.
@@ -280,6 +304,32 @@ impl Model {
         self.rows.insert((id, at), content);
     }
 
+    /// The ids that would be inserted, updated, deleted, restored and left unchanged.
+    fn difference(&self, how: How, list: &List<'_>) -> [Vec<i64>; 5] {
+        let mut after = self.clone();
+        after.apply(how, list);
+        let (before, after) = (self.newest(), after.newest());
+        let mut found: [Vec<i64>; 5] = Default::default();
+        let ids: BTreeSet<i64> = before.keys().chain(after.keys()).copied().collect();
+        let is_listed = |id: i64| list.records.iter().any(|record| record.0 == id);
+        for id in ids {
+            let was = before.get(&id).map(|(_, content)| *content);
+            let is = after.get(&id).map(|(_, content)| *content);
+            let is_deleted =
+                |content: Option<Content>| content.is_some_and(|(.., at)| at.is_some());
+            let kind = match (was, is) {
+                (None, _) => 0,
+                (was, is) if is_deleted(was) && is.is_some() && !is_deleted(is) => 3,
+                (was, is) if !is_deleted(was) && (is.is_none() || is_deleted(is)) => 2,
+                (was, is) if is_listed(id) && was != is => 1,
+                (_, Some(_)) if is_listed(id) => 4,
+                _ => continue,
+            };
+            found[kind].push(id);
+        }
+        found
+    }
+
     fn note(&mut self, list: &List<'_>, report: &Report) {
         let noted = list.is_whole.then_some((list.second, list.is_complete));
         if report.committed {
@@ -305,6 +355,15 @@ impl Model {
 fn records() -> impl Strategy<Value = Vec<Made>> {
     let hour = prop_oneof![1 => Just(None), 4 => (0u32..3).prop_map(Some)];
     proptest::collection::vec((0i64..8, hour, 0u8..3), 0..12)
+}
+
+/// The ids of a difference, which are few enough to be listed.
+fn sorted(difference: &Difference) -> [Vec<i64>; 5] {
+    let Difference { inserted, updated, deleted, restored, unchanged, .. } = difference;
+    [inserted, updated, deleted, restored, unchanged].map(|keys| {
+        assert_eq!(keys.count, keys.ids.len() as u64);
+        keys.ids.clone()
+    })
 }
 
 /// An export: its records, whether one more of them is rejected, and how it is made.
@@ -434,11 +493,16 @@ proptest! {
             if step.is_overwrite && let Some(begun) = waiting.take() {
                 begun.end(place, &mut model);
             }
+            let before = Lake::in_folder(place);
+            let difference = difference(place, step.how(usual), &step.reply(), at(second));
+            prop_assert_eq!(&Lake::in_folder(place), &before, "a dry run writes nothing");
             let begun = Begun::new(place, step, usual, second);
             if step.is_overtaken && waiting.is_none() {
                 waiting = Some(begun);
                 continue;
             }
+            let list = step.list(&begun.plan, second);
+            prop_assert_eq!(&sorted(&difference), &model.difference(begun.how, &list));
             begun.end(place, &mut model);
             if let Some(begun) = waiting.take() {
                 begun.end(place, &mut model);

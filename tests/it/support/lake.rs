@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::store::Store;
 
 /// A table's folder: every object below it, by its name.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Lake(BTreeMap<String, Vec<u8>>);
 
 impl Lake {
