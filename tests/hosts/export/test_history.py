@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 import duckdb
 import polars
 import pyarrow
+import pyarrow.compute
 from rows import EPOCH, found, microseconds, once, source
 
 MODE = ("--mode", "history")
