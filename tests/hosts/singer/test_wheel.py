@@ -10,6 +10,7 @@ import json
 import platform
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -35,6 +36,18 @@ def test_it_is_whole_and_holds_the_executable_alone(wheel, shipped, executable, 
             if ".dist-info/" in name:
                 assert str(checkout).encode() not in content, f"{name} tells where it was built"
     assert _executable(_contents(wheel)) == executable.read_bytes(), "the wheel was built another time than the executable under test"
+
+
+def test_discover_starts_within_ten_milliseconds(executable):
+    """The best of twenty: what else the machine does must not count."""
+
+    def run() -> float:
+        started = time.perf_counter()
+        subprocess.run([executable, "--discover"], stdout=subprocess.DEVNULL, check=True, timeout=20)
+        return time.perf_counter() - started
+
+    best = min(run() for _ in range(20))
+    assert best <= 0.010, f"{best * 1000:.1f} ms"
 
 
 def _contents(wheel: Path) -> dict[str, bytes]:

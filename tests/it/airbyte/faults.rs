@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 
 use kometsales::simulator::{Delivery, FAULTS, Reply, Simulator};
+use serde_json::Value;
 
 use Failure::{Auth, Config, Data, Transient};
 
 use crate::support::answer::{Answer, Failure};
 use crate::support::replies::{list, said};
+use crate::support::schema::assert_records_match;
 use crate::support::{Connector, NOBODY, at_once, faulty, simulator};
 
 /// Faults that fail a read of 1,000 customers.
@@ -121,12 +123,35 @@ fn records_without_an_id_fail_the_read_after_every_good_one() {
 }
 
 #[test]
-fn harmless_oddities_lose_no_customer() {
+fn harmless_oddities_lose_no_customer_and_fit_the_schema() {
+    let schema = declared_schema();
     at_once(HARMLESS, |fault| {
         println!("{fault}");
         let customers = if fault.starts_with("drip") { 50 } else { 1000 };
-        assert_eq!(read(customers, fault).succeeded().records().len() as u64, customers);
+        let answer = read(customers, fault).succeeded();
+        assert_records_match(&answer.records(), &schema);
+        let ids = answer.ids();
+        let distinct = ids.iter().collect::<BTreeSet<_>>().len();
+        assert_eq!(ids.len() as u64, customers);
+        assert_eq!(distinct == ids.len(), *fault != "duplicate-ids");
+        let now = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let cursor = answer.cursor();
+        assert!(cursor.as_str().is_none_or(|cursor| cursor <= now.as_str()), "{cursor}");
     });
+}
+
+/// The schema that `discover` declares.
+fn declared_schema() -> Value {
+    let answer = Connector::configured(serde_json::json!({})).run(&["discover"]);
+    answer.messages()[0]["catalog"]["streams"][0]["json_schema"].clone()
+}
+
+#[test]
+fn odd_forms_of_the_same_values_give_the_same_records() {
+    let plain = read(200, "healthy").succeeded().records();
+    for fault in ["status-last", "pretty", "bom", "duplicate-keys", "mixed-types"] {
+        assert!(read(200, fault).succeeded().records() == plain, "{fault}");
+    }
 }
 
 #[test]
@@ -297,6 +322,7 @@ fn a_place_where_nobody_listens_cannot_be_reached() {
     let simulator = simulator(0);
     let connector = Connector::of(&simulator).with("base_url", format!("{NOBODY}/api"));
     assert!(connector.read("full_refresh").failed(Transient).error().contains("127.0.0.1"));
+    assert_check(&connector.check(), Some(Transient));
     assert_eq!(simulator.requests().len(), 0);
 }
 
@@ -351,6 +377,14 @@ fn assert_check(answer: &Answer, failure: Option<Failure>) {
     }
     assert!(answer.statuses().is_empty() && answer.states().is_empty(), "{told}");
     assert_eq!(answer.stderr, "");
+}
+
+#[test]
+fn a_token_of_another_company_is_refused() {
+    let simulator = simulator(10);
+    let connector = Connector::of(&simulator).with("authentication_token", "another-token");
+    assert_check(&connector.check(), Some(Auth));
+    connector.read("full_refresh").failed(Auth);
 }
 
 #[test]

@@ -64,7 +64,9 @@ fn a_configuration_that_is_no_json_object_is_told_with_its_file() {
         Some("{"),
         Some("[]"),
         Some("null"),
+        Some("s3cr3t-token"),
         Some("\"s3cr3t-token\""),
+        Some("{\"authentication_token\": \"s3cr3t-token"),
         Some("authentication_token: s3cr3t-token"),
         Some("{\"authentication_token\": \"s3cr3t-token\"} x"),
         Some("{\"authentication_token\": \"s3cr3t-token\",}"),
@@ -125,6 +127,12 @@ fn a_setting_that_is_wrong_is_named_with_what_it_accepts() {
         assert!(error.contains(accepted), "{error}");
         assert!(!error.contains(TOKEN), "{error}");
     }
+}
+
+#[test]
+fn a_misspelt_key_of_the_token_is_reported_without_its_value() {
+    let error = told_of(Some(json!({"authenticationToken": TOKEN}).to_string().as_bytes()));
+    assert!(error.contains("`authentication_token`") && !error.contains(TOKEN), "{error}");
 }
 
 #[test]

@@ -30,6 +30,8 @@ fn a_second_read_has_only_what_changed_since() {
     let edited: BTreeSet<i64> = simulator.change(7).into_iter().map(|id| id as i64).collect();
     let connector = Connector::of(&simulator);
     let second = connector.read_after(&state).succeeded();
+    let now = connector.read("full_refresh").succeeded().records();
+    assert!(second.records().iter().all(|record| now.contains(record)));
     let read: BTreeSet<i64> = second.ids().into_iter().collect();
     assert!(read.is_superset(&edited) && read.len() <= edited.len() + 1, "{read:?}");
     assert!(second.cursor().as_str() > state[0]["stream"]["stream_state"]["updatedOn"].as_str());
@@ -54,8 +56,10 @@ fn a_full_refresh_ignores_the_state_and_ends_with_one() {
     };
     same(&answer);
     let later = state_of(json!({"updatedOn": "2026-09-01T00:00:00Z", "scope": "of another"}));
+    let records = answer.records();
     let answer = connector.read_catalog(&catalog, Some(&later)).succeeded();
     same(&answer);
+    assert!(answer.records() == records, "two full reads differ");
     assert!(answer.warnings().is_empty(), "{:?}", answer.warnings());
 }
 
@@ -177,10 +181,23 @@ fn a_state_that_holds_nothing_reads_everything_without_a_word() {
         state_of(json!(null)),
         state_of(json!({})),
         json!([{"type": "LEGACY", "data": {}}]),
+        // As a full refresh, and a stream without a cursor, leave it.
+        state_of(json!({"__ab_full_refresh_sync_complete": true})),
+        state_of(json!({"__ab_no_cursor_state_message": true})),
     ] {
         let answer = Connector::of(&simulator).read_after(&given).succeeded();
         assert_eq!(answer.records().len() as u64, CUSTOMERS, "{given}");
         assert!(answer.warnings().is_empty(), "{given}: {:?}", answer.warnings());
+    }
+    // An empty file, and nulls with a key twice, as PyAirbyte writes them.
+    let of_pyairbyte = r#"[{"type":"STREAM","stream":{"stream_descriptor":{"name":"customers","namespace":null},"stream_state":null},"global_":null,"data":null,"sourceStats":null,"destinationStats":null,"global_":null}]"#;
+    let connector = Connector::of(&simulator);
+    connector.prepare_read();
+    for given in ["", of_pyairbyte] {
+        connector.write("state.json", given);
+        let files = ["--catalog", "catalog.json", "--state", "state.json"];
+        let read = [&["read", "--config", "config.json"][..], &files].concat();
+        assert_eq!(connector.run(&read).succeeded().records().len() as u64, CUSTOMERS, "{given}");
     }
 }
 

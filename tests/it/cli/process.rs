@@ -60,24 +60,25 @@ fn a_reader_that_goes_away_ends_the_read_quietly() {
     assert_eq!(stderr_of(&mut child), "");
 }
 
+/// Each verb, and what else writes to stdout.
+const VERBS: [&[&str]; 6] = [
+    &["spec"],
+    &["discover"],
+    &["check", "--config", "config.json"],
+    &["read", "--config", "config.json", "--catalog", "catalog.json"],
+    &["generate", "docs"],
+    &["generate", "schema"],
+];
+
 #[test]
 fn a_reader_that_was_never_there_ends_every_verb_quietly() {
     let simulator = simulator(10);
     let connector = Connector::of(&simulator);
-    connector.write("catalog.json", catalog("customers", "full_refresh", Value::Null).to_string());
-    let config = json!({"authentication_token": "abcdefgh", "base_url": simulator.base_url()});
-    connector.write("config.json", config.to_string());
-    let (config, catalog) = (["--config", "config.json"], ["--catalog", "catalog.json"]);
-    for arguments in [
-        vec!["spec"],
-        vec!["discover"],
-        [&["check"], &config[..]].concat(),
-        [&["read"], &config[..], &catalog].concat(),
-        vec!["generate", "docs"],
-    ] {
+    connector.prepare_read();
+    for arguments in VERBS {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let mut command = connector.command(&arguments);
+        let mut command = connector.command(arguments);
         let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
         assert_eq!(wait(&mut child).code(), Some(Failure::System.code()), "{arguments:?}");
         assert_eq!(stderr_of(&mut child), "", "{arguments:?}");
@@ -88,18 +89,10 @@ fn a_reader_that_was_never_there_ends_every_verb_quietly() {
 fn a_stdout_that_takes_nothing_is_an_error_and_is_told() {
     let simulator = simulator(10);
     let connector = Connector::of(&simulator);
-    connector.run(&["spec"]);
-    connector.write("catalog.json", catalog("customers", "full_refresh", Value::Null).to_string());
-    let (config, catalog) = (["--config", "config.json"], ["--catalog", "catalog.json"]);
-    for arguments in [
-        vec!["spec"],
-        vec!["discover"],
-        [&["check"], &config[..]].concat(),
-        [&["read"], &config[..], &catalog].concat(),
-        vec!["generate", "schema"],
-    ] {
+    connector.prepare_read();
+    for arguments in VERBS {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut command = connector.command(&arguments);
+        let mut command = connector.command(arguments);
         let mut child = command.stdout(full).stderr(Stdio::piped()).spawn().unwrap();
         assert_eq!(wait(&mut child).code(), Some(Failure::System.code()), "{arguments:?}");
         let told = stderr_of(&mut child);
@@ -136,6 +129,20 @@ fn a_signal_ends_a_read_at_once_by_its_default_action() {
         assert!(!String::from_utf8(stdout).unwrap().contains("STATE"));
         assert_eq!(stderr_of(&mut child), "");
     }
+}
+
+#[test]
+fn a_signal_ends_a_read_that_waits_for_its_reader() {
+    let server = Server::of(MANY);
+    let connector = Connector::configured(server.config());
+    let mut child = connector.start_read();
+    let mut first = [0];
+    child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    server.received.recv_timeout(LONGEST_RUN).unwrap();
+    let kill = format!("kill -TERM {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    assert_eq!(wait(&mut child).signal(), Some(15));
+    assert_eq!(stderr_of(&mut child), "");
 }
 
 #[test]

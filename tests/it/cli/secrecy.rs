@@ -33,11 +33,21 @@ fn talkative(simulator: &Simulator) -> Connector {
         .with_environment("LOG_LEVEL", "trace")
 }
 
-/// Runs `check` or `read` with `--debug`.
+/// Runs `check`, `discover` or `read` with `--debug`.
 fn debug(connector: &Connector, verb: &str) -> Answer {
     connector.write("catalog.json", catalog("customers", "full_refresh", Value::Null).to_string());
     let arguments = ["--debug", verb, "--config", "config.json", "--catalog", "catalog.json"];
     connector.run(if verb == "read" { &arguments } else { &arguments[..4] })
+}
+
+#[test]
+fn discover_shows_no_token() {
+    for token in [PLAIN, AWKWARD] {
+        let connector = talkative(&company(token));
+        let answer = debug(&connector, "discover");
+        assert!(answer.code == Some(0) && !answer.messages().is_empty(), "{}", answer.told());
+        assert_secret(token, &connector, &answer);
+    }
 }
 
 #[track_caller]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::json::parse_strictly;
+
 /// The end of a run.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -36,14 +38,7 @@ impl Answer {
     pub(crate) fn messages(&self) -> Vec<Value> {
         let text = self.text();
         assert!(text.is_empty() || text.ends_with('\n'), "the last line does not end: {text}");
-        text.lines()
-            .map(|line| {
-                let message: Value = serde_json::from_str(line)
-                    .unwrap_or_else(|error| panic!("{error} in the line {line}"));
-                assert!(message["type"].is_string(), "no message of the protocol: {line}");
-                message
-            })
-            .collect()
+        text.lines().map(message).collect()
     }
 
     fn all(&self, kind: &str, member: &str) -> Vec<Value> {
@@ -91,7 +86,6 @@ impl Answer {
         self.state()[0]["stream"]["stream_state"].clone()
     }
 
-    /// The cursor of the one state.
     /// The state of customers without what is another in every run: when the list was asked for.
     pub(crate) fn lasting_state(&self) -> Value {
         let mut state = self.stream_state();
@@ -101,6 +95,7 @@ impl Answer {
         state
     }
 
+    /// The cursor of the one state.
     pub(crate) fn cursor(&self) -> Value {
         self.stream_state()["updatedOn"].clone()
     }
@@ -204,6 +199,35 @@ impl Answer {
         assert_eq!(self.stderr, "");
         self
     }
+}
+
+/// The message of a line, in the form in which Airbyte takes it strictly: each key once, one payload of the name that
+/// its type has, and the time of now.
+#[track_caller]
+fn message(line: &str) -> Value {
+    let message = parse_strictly(line);
+    let payload = match message["type"].as_str().unwrap_or_default() {
+        "CONNECTION_STATUS" => "connectionStatus".to_owned(),
+        kind @ ("RECORD" | "STATE" | "LOG" | "SPEC" | "CATALOG" | "TRACE") => kind.to_lowercase(),
+        kind => panic!("a source does not send {kind:?}: {line}"),
+    };
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&message), ["type", payload.as_str()], "{line}");
+    if payload == "trace" {
+        let trace = &message["trace"];
+        let detail = trace["type"].as_str().unwrap().to_lowercase();
+        let known = ["type", "emitted_at", &detail];
+        assert!(
+            keys(trace).len() == 3 && keys(trace).iter().all(|k| known.contains(&k.as_str())),
+            "{line}"
+        );
+    }
+    if ["trace", "record"].contains(&payload.as_str()) {
+        let age = chrono::Utc::now().timestamp_millis()
+            - message[&payload]["emitted_at"].as_i64().unwrap();
+        assert!(age.abs() < 3_600_000, "{line}");
+    }
+    message
 }
 
 /// The kinds of failure that users can tell apart.

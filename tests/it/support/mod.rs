@@ -2,8 +2,10 @@
 //! against the simulator.
 
 pub(crate) mod answer;
+pub(crate) mod json;
 pub(crate) mod lake;
 pub(crate) mod replies;
+pub(crate) mod schema;
 pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod store;
@@ -81,6 +83,18 @@ impl Connector {
     pub(crate) fn with_test_streams(mut self) -> Self {
         self.has_test_streams = true;
         self
+    }
+
+    /// Its configuration.
+    pub(crate) fn config(&self) -> &Value {
+        &self.config
+    }
+
+    /// The tokens that the program is given.
+    pub(crate) fn secrets(&self) -> Vec<&str> {
+        let variables = self.environment.iter().filter(|(name, _)| name.ends_with("_TOKEN"));
+        let variables = variables.map(|(_, value)| value.as_str());
+        self.config["authentication_token"].as_str().into_iter().chain(variables).collect()
     }
 
     /// The folder of its files.

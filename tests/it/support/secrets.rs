@@ -48,16 +48,42 @@ pub(crate) fn forms(token: &str) -> Vec<(&'static str, Vec<u8>)> {
     forms.into_iter().map(|(name, form)| (name, form.into_bytes())).collect()
 }
 
-/// Asserts that no form of the token stands in the bytes.
+/// A piece of a token that is this long is as bad as the whole: an excerpt may end inside it.
+const PIECE_CHARS: usize = 12;
+
+/// Forms that no server sends back, but that a program could make, and pieces of a long token.
+fn more_forms(token: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let hex = |digit: fn(u8) -> String| token.bytes().map(digit).collect::<String>();
+    let percent = |byte: u8| match byte {
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%25{byte:02X}"),
+    };
+    let html = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#x27;")];
+    let html = html.iter().fold(token.to_owned(), |text, (of, to)| text.replace(of, to));
+    let safe = base64(token.as_bytes()).replace('+', "-").replace('/', "_");
+    let mut forms = vec![
+        ("in hexadecimal", hex(|byte| format!("{byte:02x}"))),
+        ("in hexadecimal capitals", hex(|byte| format!("{byte:02X}"))),
+        ("percent-encoded twice", hex(percent)),
+        ("as HTML", html),
+        ("in URL-safe base64", safe.trim_end_matches('=').to_owned()),
+    ];
+    let characters: Vec<char> = token.chars().collect();
+    let pieces = characters.windows(PIECE_CHARS).map(|piece| ("in part", piece.iter().collect()));
+    forms.extend(pieces);
+    forms.into_iter().map(|(name, form)| (name, form.into_bytes())).collect()
+}
+
+/// Asserts that the bytes hold the token in no form.
 #[track_caller]
 pub(crate) fn assert_absent(token: &str, place: &str, bytes: &[u8]) {
-    for (name, form) in forms(token) {
+    for (name, form) in forms(token).into_iter().chain(more_forms(token)) {
         let found = bytes.windows(form.len()).any(|window| window == form);
         assert!(!found, "{place} holds the token, {name}: {}", String::from_utf8_lossy(bytes));
     }
 }
 
-/// Asserts that no form of the token stands in a file of the folder, or in a file's name.
+/// Asserts that no file of the folder, and no name of one, holds the token in any form.
 #[track_caller]
 pub(crate) fn assert_absent_in_folder(token: &str, folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
