@@ -14,7 +14,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kometsales::airbyte::sink::Console;
 use kometsales::config::Config;
 use kometsales::error::{Error, Result};
-use kometsales::log::{Level, Log};
+use kometsales::log::Level;
 use kometsales::model::arrow::Selection;
 use kometsales::model::{Timestamp, Zone};
 use kometsales::output::rows::Rows;
@@ -26,12 +26,6 @@ use kometsales::state::Checkpoint;
 use kometsales::streams::customers::CUSTOMERS;
 
 const CUSTOMERS_IN_REPLY: u64 = 100_000;
-
-struct Silent;
-
-impl Log for Silent {
-    fn log(&self, _: Level, _: &str) {}
-}
 
 struct Reading {
     config: Config,
@@ -57,7 +51,7 @@ impl Reading {
     fn read(&self, reply: &[u8], mut take: impl FnMut(RecordBatch)) -> Receipt {
         let now = Zone::UTC.parse("2026-11-24T00:00:00").unwrap();
         let scratch = Scratch::new(vec![std::env::temp_dir()]);
-        let mut accepted = prove(reply, &self.plan, &self.config, now, &scratch, &Silent).unwrap();
+        let mut accepted = prove(reply, &self.plan, &self.config, now, &scratch, &()).unwrap();
         while let Some(batch) = accepted.batches.next_batch().unwrap() {
             take(batch);
         }

@@ -126,14 +126,23 @@ impl Error {
 
     /// The causes, outermost first, one a line: Airbyte's `internal_message`.
     pub fn causes(&self) -> Option<String> {
-        let mut causes = Vec::new();
-        let mut next = std::error::Error::source(self);
-        while let Some(cause) = next {
-            causes.push(cause.to_string());
-            next = cause.source();
-        }
+        let causes: Vec<String> = chain(self).skip(1).map(ToString::to_string).collect();
         (!causes.is_empty()).then(|| causes.join("\n"))
     }
+}
+
+/// An error and its causes, outermost first.
+pub fn chain<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'e (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+/// The innermost cause of an error, which is the one that says something.
+pub fn root_cause<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> &'e (dyn std::error::Error + 'static) {
+    chain(error).last().unwrap_or(error)
 }
 
 /// A command failed: the user has been told, or has yet to be.

@@ -5,7 +5,7 @@
 //! or right of it, and imports leftwards only:
 //!
 //! ```text
-//! error ← {document, network, secret, log, interrupt} ← model ← streams ← {config, state} ← {plan, receipt}
+//! error ← {document, backoff} ← {network, secret, log, interrupt} ← model ← streams ← {config, state} ← {plan, receipt}
 //!     ← {source, sink, store, output, input} ← sync ← {airbyte, singer, export} ← cli
 //! ```
 //!
@@ -19,6 +19,7 @@
 //! - [`simulator`]: a stand-in for the API, for the demonstration, tests and users. It knows [`error`] alone.
 
 pub mod airbyte;
+pub mod backoff;
 pub mod cli;
 pub mod config;
 pub mod document;

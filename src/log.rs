@@ -46,6 +46,11 @@ pub trait Log: Send + Sync {
     }
 }
 
+/// A log that nobody reads.
+impl Log for () {
+    fn log(&self, _: Level, _: &str) {}
+}
+
 /// A text for people with every control character escaped, as `\u{1b}`: what comes from outside may not begin a line of
 /// its own, colour a terminal, or turn the direction of writing.
 ///

@@ -6,6 +6,7 @@ use std::path::Path;
 use hickory_resolver::system_conf::read_system_conf;
 use http::Uri;
 
+use crate::document::BYTE_ORDER_MARK;
 use crate::error::{Error, Result};
 
 /// Where a machine names its name servers (`resolv.conf(5)`).
@@ -73,7 +74,7 @@ pub fn check_certificates(file: &Path) -> Result<()> {
     };
     let content =
         std::fs::read(file).map_err(|error| refuse(&format!("cannot be read: {error}")))?;
-    if content.starts_with(b"\xEF\xBB\xBF") {
+    if content.starts_with(BYTE_ORDER_MARK) {
         return Err(refuse("begins with a byte order mark"));
     }
     let marker = b"-----BEGIN CERTIFICATE-----";

@@ -5,6 +5,7 @@
 //! request, to key a fingerprint, and to be cut out of a text that is about to be shown.
 
 use std::fmt;
+use std::sync::{PoisonError, RwLock};
 
 use hmac::{Hmac, Mac};
 use secrecy::{ExposeSecret, SecretString};
@@ -179,6 +180,29 @@ fn entity(text: &str, character: char) -> Option<usize> {
         }
     };
     (named == Some(character)).then_some(text.len() - rest.len())
+}
+
+/// Cuts secrets out of texts, each from the moment at which it is known.
+#[derive(Debug, Default)]
+pub struct Redactor(RwLock<Vec<Token>>);
+
+impl Redactor {
+    /// From now on this secret is cut out as well.
+    pub fn hide(&self, secret: &Token) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(secret.clone());
+    }
+
+    /// The text without any of the secrets.
+    pub fn redact(&self, text: &str) -> String {
+        let secrets = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text))
+    }
+}
+
+impl FromIterator<Token> for Redactor {
+    fn from_iter<I: IntoIterator<Item = Token>>(secrets: I) -> Self {
+        Self(RwLock::new(secrets.into_iter().collect()))
+    }
 }
 
 #[cfg(test)]

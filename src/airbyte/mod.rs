@@ -19,7 +19,7 @@ pub mod sink;
 pub mod state;
 
 use catalog::{Configured, Wanted, discovered};
-use message::{Message, Status};
+use message::Status;
 use sink::Console;
 use state::Given;
 
@@ -39,7 +39,7 @@ pub struct ReadFiles {
 /// # Errors
 /// `System`: stdout cannot be written.
 pub fn spec<W: Write + Send>(console: &Console<W>) -> Result<()> {
-    console.say(&Message::spec())
+    console.say(&message::spec())
 }
 
 /// Answers `discover`. It asks nobody, and needs no valid configuration.
@@ -47,7 +47,7 @@ pub fn spec<W: Write + Send>(console: &Console<W>) -> Result<()> {
 /// # Errors
 /// `System`: stdout cannot be written.
 pub fn discover<W: Write + Send>(console: &Console<W>, streams: &[&'static Stream]) -> Result<()> {
-    console.say(&Message::Catalog { catalog: discovered(streams) })
+    console.say(&message::catalog(discovered(streams)))
 }
 
 /// Answers `check`: a configuration or a token that does not work is an answer, everything else a

@@ -1,13 +1,13 @@
 //! Airbyte messages on stdout.
 
 use std::io::Write;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
 use chrono::Utc;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::message::{Message, Status};
+use super::message::{self, Status};
 use crate::error::{Error, Result};
 use crate::log::{Level, Log, escaped};
 use crate::model::arrow::EXTRA_NULLED;
@@ -16,7 +16,7 @@ use crate::model::{Stream, Timestamp};
 use crate::output::blocks::Block;
 use crate::output::rows::Rows;
 use crate::plan::Plan;
-use crate::secret::Token;
+use crate::secret::{Redactor, Token};
 use crate::sink::{Reply, Sink};
 
 /// Writes messages, one a line. Records are gathered into blocks; every other message is written at
@@ -24,36 +24,32 @@ use crate::sink::{Reply, Sink};
 pub struct Console<W> {
     output: Mutex<Block<W>>,
     level: Level,
-    token: OnceLock<Token>,
+    secrets: Redactor,
 }
 
 impl<W: Write + Send> Console<W> {
     /// Writes to `writer`; log messages below `level` are left out.
     pub fn new(writer: W, level: Level) -> Self {
-        Self { output: Mutex::new(Block::new(writer)), level, token: OnceLock::new() }
+        Self { output: Mutex::new(Block::new(writer)), level, secrets: Redactor::default() }
     }
 
     /// From now on the token is cut out of every text for people: a second wall, should one from outside
     /// hold it.
     pub fn hide(&self, token: &Token) {
-        // A second token would be the same one.
-        let _ = self.token.set(token.clone());
+        self.secrets.hide(token);
     }
 
     /// Writes a message.
     ///
     /// # Errors
     /// `System`: stdout cannot be written.
-    pub fn say(&self, message: &Message<'_>) -> Result<()> {
-        let line = serde_json::to_string(message)
-            .map_err(|error| Error::bug("A message could not be written").caused_by(error))?;
-        self.output().say(&line)
+    pub fn say(&self, message: &Value) -> Result<()> {
+        self.output().say(&message.to_string())
     }
 
     /// A text for people, without the token.
     fn redacted(&self, text: &str) -> String {
-        let text = escaped(text);
-        self.token.get().map_or_else(|| text.clone().into_owned(), |token| token.redact(&text))
+        self.secrets.redact(&escaped(text))
     }
 
     /// Says whether a configuration works, or why not.
@@ -62,7 +58,7 @@ impl<W: Write + Send> Console<W> {
     /// `System`: stdout cannot be written.
     pub fn connection_status(&self, failure: Option<&Error>) -> Result<()> {
         let failure = failure.map(|error| self.redacted(&error.to_string()));
-        self.say(&Message::connection_status(failure))
+        self.say(&message::connection_status(failure))
     }
 
     /// Says how far the read of a stream is.
@@ -70,7 +66,7 @@ impl<W: Write + Send> Console<W> {
     /// # Errors
     /// `System`: stdout cannot be written.
     pub fn status(&self, stream: &str, status: Status) -> Result<()> {
-        self.say(&Message::stream_status(stream, status, now()))
+        self.say(&message::stream_status(stream, status, now()))
     }
 
     /// Says why a run failed, and of which stream.
@@ -78,11 +74,11 @@ impl<W: Write + Send> Console<W> {
     /// # Errors
     /// `System`: stdout cannot be written.
     pub fn error(&self, error: &Error, stream: Option<&str>) -> Result<()> {
-        let message = self.redacted(&error.to_string());
+        let text = self.redacted(&error.to_string());
         let shown =
             |causes: String| causes.lines().map(|cause| self.redacted(cause)).collect::<Vec<_>>();
         let causes = error.causes().map(|causes| shown(causes).join("\n"));
-        self.say(&Message::error(error.kind(), message, causes, stream, now()))
+        self.say(&message::error(error.kind(), text, causes, stream, now()))
     }
 
     /// True if stdout could not be written: what it should have said has to be said elsewhere.
@@ -100,10 +96,10 @@ fn now() -> Timestamp {
 }
 
 impl<W: Write + Send> Log for Console<W> {
-    fn log(&self, level: Level, message: &str) {
+    fn log(&self, level: Level, text: &str) {
         if level >= self.level {
             // Where stdout is gone, the next record or state says so.
-            let _ = self.say(&Message::log(level, &self.redacted(message)));
+            let _ = self.say(&message::log(level, &self.redacted(text)));
         }
     }
 }
@@ -117,13 +113,13 @@ impl<W: Write + Send> Sink for &Console<W> {
         let (stream, rows) = (plan.stream, reply.receipt().rows);
         let records = Records::new(stream, reply.receipt().extracted_at);
         self.status(stream.name, Status::Running)?;
-        self.say(&Message::estimate(stream, rows, now()))?;
+        self.say(&message::estimate(stream, rows, now()))?;
         while let Some(batch) = reply.next_batch()? {
             records.write(&batch, &mut self.output())?;
         }
         let checkpoint = reply.finish()?;
         self.output().flush()?;
-        self.say(&Message::state(&checkpoint))?;
+        self.say(&message::state(&checkpoint))?;
         self.status(stream.name, Status::Complete)
     }
 

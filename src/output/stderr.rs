@@ -2,19 +2,18 @@
 
 use std::io::Write;
 use std::path::Path;
-use std::sync::OnceLock;
 
 use chrono::Utc;
 use serde_json::{Value, json};
 
 use crate::log::{Level, Log, escaped};
-use crate::secret::Token;
+use crate::secret::{Redactor, Token};
 
 /// Writes messages to stderr.
 pub struct Stderr {
     level: Level,
     is_json: bool,
-    token: OnceLock<Token>,
+    secrets: Redactor,
 }
 
 /// What is measured of a run: `METRIC` lines, as Singer's `BEST_PRACTICES.md` and Meltano's SDK have them.
@@ -43,13 +42,12 @@ impl Stderr {
             "ERROR" | "CRITICAL" => Level::Error,
             _ => level,
         };
-        Self { level, is_json: wish.contains("StructuredFormatter"), token: OnceLock::new() }
+        Self { level, is_json: wish.contains("StructuredFormatter"), secrets: Redactor::default() }
     }
 
     /// From now on the token is cut out of every message.
     pub fn hide(&self, token: &Token) {
-        // A second token would be the same one.
-        let _ = self.token.set(token.clone());
+        self.secrets.hide(token);
     }
 
     /// Writes what was measured.
@@ -70,10 +68,7 @@ impl Stderr {
         if level < self.level {
             return;
         }
-        let message = match self.token.get() {
-            Some(token) => token.redact(message),
-            None => message.to_owned(),
-        };
+        let message = self.secrets.redact(message);
         let message = escaped(&message);
         let line = if self.is_json {
             structured(name, &message, metric)

@@ -20,7 +20,6 @@ use crate::source::{Machine, Source};
 use crate::sync::{self, RejectLimits};
 
 pub mod catalog;
-pub mod message;
 pub mod sink;
 pub mod state;
 

@@ -20,7 +20,7 @@ use super::inflate::Output;
 use super::tls_error::{is_lasting, tls_error};
 use super::wait;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, root_cause};
 use crate::interrupt::Interrupt;
 use crate::model::Timestamp;
 use crate::model::time::http_date;
@@ -333,13 +333,9 @@ impl Transfer {
         })
     }
 
-    /// The innermost cause, which is the one that says something.
-    fn cause(&self, error: &dyn std::error::Error) -> String {
-        let mut cause = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        let cause = cause.to_string();
+    /// The innermost cause, without the token.
+    fn cause(&self, error: &(dyn std::error::Error + 'static)) -> String {
+        let cause = root_cause(error).to_string();
         // The resolver speaks of its own query.
         if cause.starts_with("no record") {
             return "its name is not known".to_owned();

@@ -9,6 +9,7 @@ use super::failure::Fault;
 use super::json::{Parser, Stop, Text, Value, Walk};
 use super::list::List;
 use super::window::Window;
+use crate::document::{BYTE_ORDER_MARK, without_mark};
 
 /// How many characters of the server's message are kept: more than is documented and shown, so that a
 /// token in it is whole when it is looked for.
@@ -157,8 +158,8 @@ fn open<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
         }
         filled => filled?,
     }
-    if window.text().starts_with('\u{feff}') {
-        window.consume('\u{feff}'.len_utf8());
+    if window.text().as_bytes().starts_with(BYTE_ORDER_MARK) {
+        window.consume(BYTE_ORDER_MARK.len());
     }
     if token(window, |parser| parser.peek())? == b'{' {
         return token(window, |parser| parser.expect(b'{', "an object"));
@@ -180,8 +181,7 @@ fn open<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
 }
 
 fn begins_as_object(excerpt: &[u8]) -> bool {
-    let excerpt = excerpt.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(excerpt);
-    excerpt.trim_ascii_start().first() == Some(&b'{')
+    without_mark(excerpt).trim_ascii_start().first() == Some(&b'{')
 }
 
 fn is_number(text: &str) -> bool {

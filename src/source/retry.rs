@@ -5,19 +5,21 @@ use std::time::Duration;
 use chrono::Utc;
 
 use super::failure::Failure;
+use crate::backoff::Backoff;
 use crate::error::Error;
 
 /// The first pause, before jitter.
-const FIRST: Duration = Duration::from_millis(500);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest pause, before jitter.
-const LONGEST: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 
 /// The tries of one request inside one window of time, which runs from the first try.
 #[derive(Debug)]
 pub(crate) struct Retry {
     window: Duration,
     tries: u32,
+    backoff: Backoff,
 }
 
 /// What to do after a failure.
@@ -36,7 +38,7 @@ pub(crate) enum Next {
 impl Retry {
     /// No try yet.
     pub(crate) fn new(window: Duration) -> Self {
-        Self { window, tries: 0 }
+        Self { window, tries: 0, backoff: Backoff::new(FIRST_PAUSE, MAX_PAUSE) }
     }
 
     /// What to do after the next failure, so long after the first try began. `random` is from 0 to 1.
@@ -50,9 +52,8 @@ impl Retry {
         if asked > left {
             return Next::TooLong(asked);
         }
-        let pause = FIRST.saturating_mul(1 << (self.tries - 1).min(16)).min(LONGEST);
         // A server that asks for no pause is not asked again without one.
-        let pause = pause.mul_f64(0.75 + random / 2.0).max(asked);
+        let pause = self.backoff.pause(random).max(asked);
         if pause > left { Next::Spent } else { Next::Wait(pause) }
     }
 

@@ -1,12 +1,18 @@
-//! Connections to object stores that follow no redirect: with it a session's token would go to another host.
+//! Connections to object stores that follow no redirect, with which a session's token would go to another host,
+//! and that take a request which the store does not implement for a failure that lasts.
 
 use std::time::Duration;
 
-use object_store::client::{ClientConfigKey, ClientOptions, HttpClient, HttpConnector};
+use async_trait::async_trait;
+use http::StatusCode;
+use object_store::client::{
+    ClientConfigKey, ClientOptions, HttpClient, HttpConnector, HttpError, HttpErrorKind,
+    HttpRequest, HttpResponse, HttpService,
+};
 use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 
-/// Connects as the library does, but for redirects.
+/// Connects as the library does, but for redirects and "501 Not Implemented".
 #[derive(Debug)]
 pub(super) struct Connector;
 
@@ -36,7 +42,25 @@ impl HttpConnector for Connector {
         if is_set(ClientConfigKey::Http1Only) {
             builder = builder.http1_only();
         }
-        Ok(HttpClient::new(builder.build().map_err(generic)?))
+        Ok(HttpClient::new(Client(builder.build().map_err(generic)?)))
+    }
+}
+
+#[derive(Debug)]
+struct Client(reqwest::Client);
+
+#[async_trait]
+impl HttpService for Client {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        let response = self.0.call(request).await?;
+        let status = response.status();
+        if status != StatusCode::NOT_IMPLEMENTED {
+            return Ok(response);
+        }
+        // The library would try it again until the window ends, as it does after every 5xx.
+        let body = response.into_body().bytes().await?;
+        let text = format!("the store answered {status}: {}", String::from_utf8_lossy(&body));
+        Err(HttpError::new_boxed(HttpErrorKind::Unknown, text.into()))
     }
 }
 

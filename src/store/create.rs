@@ -3,7 +3,7 @@
 //! A store answers a conditional creation in more ways than the library tells apart: its "already exists"
 //! also stands for our own write whose answer was lost, and for a conflict in which nothing was written.
 //! So after anything but a plain success the object is read back: our own bytes are success, none are a
-//! reason to try again, others are a conflict.
+//! reason to try again unless the refusal will last, others are a conflict.
 
 use std::fmt;
 use std::ops::Range;
@@ -21,8 +21,15 @@ use object_store::{
     Result,
 };
 
+use super::explain::kind;
+use crate::backoff::Backoff;
+use crate::error::Kind;
+
+/// The first pause between two tries, before jitter.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// The longest pause, before jitter.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// A store whose conditional creation says what happened. Everything else is the store's own.
 #[derive(Debug)]
@@ -46,11 +53,10 @@ impl Creating {
         opts: PutOptions,
     ) -> Result<PutResult> {
         let started = Instant::now();
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
         loop {
             let error = match self.try_once(path, payload.clone(), opts.clone()).await {
                 Ok(result) => return Ok(result),
-                Err(error) if is_final(&error) => return Err(error),
                 Err(error) => error,
             };
             let doubt = match self.read(path).await {
@@ -59,6 +65,9 @@ impl Creating {
                 Ok(None) => None,
                 Err(unreadable) => Some(unreadable),
             };
+            if kind(&error) != Kind::Transient {
+                return Err(error);
+            }
             if started.elapsed() >= self.window {
                 return Err(match (doubt, error) {
                     (Some(unreadable), _) => unreadable,
@@ -67,8 +76,7 @@ impl Creating {
                     (None, error) => error,
                 });
             }
-            tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            tokio::time::sleep(backoff.pause(fastrand::f64())).await;
         }
     }
 
@@ -98,19 +106,6 @@ impl Creating {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Errors that say that nothing was written, and that trying again does not help.
-fn is_final(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::NotImplemented { .. }
-            | Error::NotSupported { .. }
-            | Error::PermissionDenied { .. }
-            | Error::Unauthenticated { .. }
-            | Error::InvalidPath { .. }
-            | Error::NotFound { .. }
-    )
 }
 
 fn exists(path: &Path) -> Error {

@@ -5,7 +5,7 @@ use std::io;
 use object_store::path::Path;
 
 use super::Store;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, chain, root_cause};
 
 /// Statuses of HTTP that say that the request will never work.
 const LASTING: [&str; 11] = [
@@ -21,6 +21,9 @@ const LASTING: [&str; 11] = [
     "307 Temporary",
     "308 Permanent",
 ];
+
+/// The one "400 Bad Request" of S3 that may work the next time.
+const SLOW_UPLOAD: &str = "RequestTimeout";
 
 /// What the HTTP library says of an address that it may only reach over TLS.
 const HTTP_REFUSED: &str = "URL scheme is not allowed";
@@ -85,25 +88,21 @@ impl Store {
 
     /// The innermost cause, which is the one that says something, in one line and without secrets.
     fn cause(&self, error: &object_store::Error) -> String {
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
         // A secret that was cut would not be found any more.
-        let cause = self.redact(&cause.to_string());
+        let cause = self.redact(&root_cause(error).to_string());
         excerpt(&cause).trim_end_matches('.').to_owned()
     }
 }
 
 /// A text in one line, and not all of a long one. What follows a `?` in a URL may be a signature.
 fn excerpt(text: &str) -> String {
-    const MOST: usize = 300;
+    const MAX_CHARS: usize = 300;
     let words = text.split_whitespace().map(|word| match word.split_once('?') {
         Some((before, _)) if before.contains("://") => before,
         _ => word,
     });
     let line = words.collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(MOST) {
+    match line.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
     }
@@ -111,19 +110,14 @@ fn excerpt(text: &str) -> String {
 
 /// The kind of a store's error among the causes of another library's, if there is one.
 pub(crate) fn kind_among(error: &(dyn std::error::Error + 'static)) -> Option<Kind> {
-    let mut next = Some(error);
-    while let Some(cause) = next {
-        if let Some(stored) = cause.downcast_ref::<object_store::Error>() {
-            return Some(kind(stored));
-        }
-        next = cause.source();
-    }
-    None
+    chain(error).find_map(|cause| cause.downcast_ref().map(kind))
 }
 
-fn kind(error: &object_store::Error) -> Kind {
+/// What kind of failure a store's error is. What others did to the object is no failure that lasts.
+pub(super) fn kind(error: &object_store::Error) -> Kind {
     use object_store::Error as Stored;
     match error {
+        Stored::AlreadyExists { .. } | Stored::Precondition { .. } => return Kind::Transient,
         Stored::NotFound { .. }
         | Stored::PermissionDenied { .. }
         | Stored::Unauthenticated { .. }
@@ -149,20 +143,13 @@ fn kind(error: &object_store::Error) -> Kind {
     let text = error.to_string();
     let is_lasting = LASTING.iter().any(|status| text.contains(status))
         || text.contains("Received redirect without LOCATION");
-    if is_lasting { Kind::Config } else { Kind::Transient }
+    if is_lasting && !text.contains(SLOW_UPLOAD) { Kind::Config } else { Kind::Transient }
 }
 
 /// What this machine says of a file, if it is one of this machine.
 fn local(error: &object_store::Error) -> Option<io::ErrorKind> {
     let object_store::Error::Generic { store: "LocalFileSystem", .. } = error else { return None };
-    let mut next = Some(error as &dyn std::error::Error);
-    while let Some(cause) = next {
-        if let Some(error) = cause.downcast_ref::<io::Error>() {
-            return Some(error.kind());
-        }
-        next = cause.source();
-    }
-    None
+    chain(error).find_map(|cause| cause.downcast_ref().map(io::Error::kind))
 }
 
 #[cfg(test)]
@@ -192,7 +179,9 @@ mod tests {
         for text in ["status code: 400 Bad Request", "Received redirect without LOCATION, this"] {
             assert_eq!(generic("S3", io::Error::other(text)), Kind::Config);
         }
-        assert_eq!(generic("S3", io::Error::other("503 Slow Down")), Kind::Transient);
+        for text in ["503 Slow Down", "400 Bad Request: <Code>RequestTimeout</Code>"] {
+            assert_eq!(generic("S3", io::Error::other(text)), Kind::Transient);
+        }
     }
 
     #[test]

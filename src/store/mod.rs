@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::secret::Token;
+use crate::secret::Redactor;
 
 mod connector;
 mod create;
@@ -32,10 +32,10 @@ pub use place::Place;
 pub(crate) use upload::Upload;
 
 /// How often a wait looks whether the user asked the run to end.
-const LOOK: Duration = Duration::from_millis(50);
+const INTERRUPT_POLL: Duration = Duration::from_millis(50);
 
 /// How long tidying up may take, since a store that hangs must not keep the user.
-const TIDY: Duration = Duration::from_secs(20);
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One object store, as it is reached from here.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct Store {
     /// Where the user pointed.
     place: Place,
     single_writer: bool,
-    secrets: Arc<Vec<Token>>,
+    secrets: Arc<Redactor>,
     /// What is missing in the environment, if anything is.
     hint: Option<&'static str>,
     interrupt: Interrupt,
@@ -111,7 +111,7 @@ impl Store {
     pub(crate) fn until_done<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         let asked = async {
             while !self.interrupt.is_asked() {
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(INTERRUPT_POLL).await;
             }
         };
         self.runtime.block_on(async {
@@ -172,7 +172,7 @@ impl Store {
     /// Waits for work that tidies up, but not for ever, and also when the user asked the run to end.
     pub(crate) fn tidy(&self, work: impl Future<Output = ()>) {
         self.runtime.block_on(async {
-            let _ = tokio::time::timeout(TIDY, work).await;
+            let _ = tokio::time::timeout(CLEANUP_TIMEOUT, work).await;
         });
     }
 
@@ -214,7 +214,7 @@ impl Store {
 
     /// `text` without any of the store's secrets.
     pub(crate) fn redact(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| secret.redact(&text))
+        self.secrets.redact(text)
     }
 
     /// A fault of this program, or one that nobody thought of.

@@ -17,13 +17,13 @@ use super::{Place, Store};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::network::{Proxies, check_name};
-use crate::secret::Token;
+use crate::secret::{Redactor, Token};
 
 /// The clock bounds the tries of a request, not their number.
-const MOST_RETRIES: usize = 10_000;
+const MAX_RETRIES: usize = 10_000;
 
 /// A secret shorter than this is none, and would be found in every text.
-const LEAST_SECRET: usize = 8;
+const MIN_SECRET_BYTES: usize = 8;
 
 /// How a store is reached.
 #[derive(Debug, Clone)]
@@ -230,13 +230,13 @@ fn built<S: ObjectStore>(
 fn retry(window: Duration) -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig::default(),
-        max_retries: MOST_RETRIES,
+        max_retries: MAX_RETRIES,
         retry_timeout: window,
     }
 }
 
 /// The values among the settings that nobody may see.
-fn secrets(settings: &[(String, String)]) -> Vec<Token> {
+fn secrets(settings: &[(String, String)]) -> Redactor {
     let words = ["KEY", "SECRET", "TOKEN", "SAS", "PASSWORD", "CONNECTION"];
     let is_secret = |name: &str| {
         let name = name.to_ascii_uppercase();
@@ -253,7 +253,7 @@ fn secrets(settings: &[(String, String)]) -> Vec<Token> {
         std::iter::once(value.as_str()).chain(parts)
     });
     let parts = parts.map(str::to_owned).chain(passwords);
-    parts.filter(|part| part.len() >= LEAST_SECRET).map(Token::new).collect()
+    parts.filter(|part| part.len() >= MIN_SECRET_BYTES).map(Token::new).collect()
 }
 
 #[cfg(test)]
@@ -321,7 +321,7 @@ mod tests {
         ];
         let options = options(&settings);
         let secrets = secrets(&options.settings);
-        let redact = |text: &str| secrets.iter().fold(text.to_owned(), |text, s| s.redact(&text));
+        let redact = |text: &str| secrets.redact(text);
         assert_eq!(redact("a s3cr3ts3cr3t b k3yk3yk3y== c"), "a [redacted] b [redacted] c");
         assert_eq!(redact("AKIAEXAMPLE eu-west-1-and-more"), "AKIAEXAMPLE eu-west-1-and-more");
     }

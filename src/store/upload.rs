@@ -10,22 +10,26 @@ use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::task::JoinSet;
 
 use super::Store;
+use crate::backoff::Backoff;
 use crate::error::{Error, Kind, Result};
 
 /// How often a step is tried that the library does not try again, since it might do it twice.
-const TRIES: u32 = 4;
+const MAX_TRIES: u32 = 4;
 
-/// Between two tries.
-const PAUSE: Duration = Duration::from_millis(300);
+/// The first pause between two tries, before jitter.
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
 
-/// Bytes of a part. Stores want at least 5 MiB, and all but the last of one size.
-const PART: usize = 8 * 1024 * 1024;
+/// The longest pause, before jitter.
+const MAX_PAUSE: Duration = Duration::from_secs(2);
+
+/// Stores want parts of at least 5 MiB, all but the last of one size.
+const PART_BYTES: usize = 8 * 1024 * 1024;
 
 /// The same on this machine, where a part is a write.
-const LOCAL_PART: usize = 1024 * 1024;
+const LOCAL_PART_BYTES: usize = 1024 * 1024;
 
-/// Parts on their way at once.
-const AT_ONCE: usize = 2;
+/// Parts that are being sent at once.
+const MAX_PARTS_SENT: usize = 2;
 
 /// An object that is being written.
 pub(crate) struct Upload {
@@ -79,7 +83,7 @@ impl Upload {
     }
 
     fn part_size(&self) -> usize {
-        if self.store.is_local() { LOCAL_PART } else { PART }
+        if self.store.is_local() { LOCAL_PART_BYTES } else { PART_BYTES }
     }
 
     fn send_part(&mut self) -> Result<()> {
@@ -94,7 +98,7 @@ impl Upload {
         let Some(Parts { upload, on_their_way, .. }) = &mut self.parts else { return Ok(()) };
         let rest = self.gathered.split_off(self.gathered.len().min(size));
         let part = std::mem::replace(&mut self.gathered, rest);
-        while on_their_way.len() >= AT_ONCE {
+        while on_their_way.len() >= MAX_PARTS_SENT {
             arrived(&store, &self.path, on_their_way)?;
         }
         on_their_way.spawn_on(upload.put_part(PutPayload::from(part)), &store.handle());
@@ -137,16 +141,16 @@ impl Upload {
 
 /// Tries a step a few times, as long as it fails for a passing reason.
 fn tries<T>(mut step: impl FnMut() -> Result<T>) -> Result<T> {
-    let mut tried = 1;
-    loop {
+    let mut backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
+    for _ in 1..MAX_TRIES {
         match step() {
-            Err(error) if error.kind() == Kind::Transient && tried < TRIES => {
-                std::thread::sleep(PAUSE * tried);
-                tried += 1;
+            Err(error) if error.kind() == Kind::Transient => {
+                std::thread::sleep(backoff.pause(fastrand::f64()));
             }
             done => return done,
         }
     }
+    step()
 }
 
 /// Waits until one of the parts has arrived.

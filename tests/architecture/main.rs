@@ -15,7 +15,8 @@ use source::{Source, circles, sources, uses};
 /// The modules at the root of the crate, each group only of the groups to its left.
 const ORDER: &[&[&str]] = &[
     &["error"],
-    &["document", "network", "secret", "log", "interrupt"],
+    &["document", "backoff"],
+    &["network", "secret", "log", "interrupt"],
     &["simulator", "model"],
     &["streams"],
     &["config", "state"],

@@ -1,37 +1,35 @@
 //! A yes or no for each of many rows.
 
 use arrow_array::BooleanArray;
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder};
 
 /// A bit for each row, by its position.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Bits {
-    words: Vec<u64>,
-    rows: usize,
-}
+#[derive(Debug)]
+pub(super) struct Bits(BooleanBufferBuilder);
 
 impl Bits {
-    /// So many rows, all with the same answer.
+    /// This many rows, all with the same answer.
     pub(super) fn all(rows: usize, answer: bool) -> Self {
-        let word = if answer { u64::MAX } else { 0 };
-        Self { words: vec![word; rows.div_ceil(64)], rows }
+        let mut bits = BooleanBufferBuilder::new(rows);
+        bits.append_n(rows, answer);
+        Self(bits)
     }
 
     /// How many rows there are.
     pub(super) fn rows(&self) -> usize {
-        self.rows
+        self.0.len()
     }
 
     /// Answers for a row.
     pub(super) fn set(&mut self, row: usize, answer: bool) {
-        if let Some(word) = self.words.get_mut(row / 64) {
-            let bit = 1 << (row % 64);
-            *word = if answer { *word | bit } else { *word & !bit };
+        if row < self.0.len() {
+            self.0.set_bit(row, answer);
         }
     }
 
     /// The answer for a row.
     pub(super) fn get(&self, row: usize) -> bool {
-        row < self.rows && self.words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
+        row < self.0.len() && self.0.get_bit(row)
     }
 
     /// The answers for the rows that a filter of the rows from one on lets through.
@@ -42,7 +40,7 @@ impl Bits {
 
     /// The answers for some rows, as a filter takes them.
     pub(super) fn filter(&self, from: usize, rows: usize) -> BooleanArray {
-        (from..from + rows).map(|row| Some(self.get(row))).collect()
+        BooleanBuffer::collect_bool(rows, |row| self.get(from + row)).into()
     }
 }
 

@@ -45,7 +45,7 @@ impl Changes {
         let mut files: Vec<usize> = marked.iter().map(|row| row.file as usize).collect();
         files.dedup();
         files.retain(|file| !there.contains(file));
-        let none = |file| Touched { file, replaced: Bits::default(), ends: Vec::new() };
+        let none = |file| Touched { file, replaced: Bits::all(0, false), ends: Vec::new() };
         self.touched.extend(files.into_iter().map(none));
         self.touched.sort_unstable_by_key(|touched| touched.file);
     }

@@ -14,7 +14,6 @@ use kometsales::export::report::Report;
 use kometsales::export::table::{Table, TableOptions};
 use kometsales::export::{Destination, Exported, TablePlace};
 use kometsales::interrupt::Interrupt;
-use kometsales::log::{Level, Log};
 use kometsales::model::arrow::Selection;
 use kometsales::model::stream::Declaration;
 use kometsales::model::{Field, Stream, Timestamp, Type, Zone};
@@ -31,12 +30,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::support::lake::Lake;
-
-struct Silent;
-
-impl Log for Silent {
-    fn log(&self, _: Level, _: &str) {}
-}
 
 fn store(place: &Path) -> Store {
     let options = Options {
@@ -70,7 +63,7 @@ fn plan(stream: &'static Stream, mode: Mode, state: Option<State>) -> Plan {
 
 fn accepted(plan: &Plan, reply: &[u8], now: Timestamp) -> Accepted {
     let scratch = Scratch::new(vec![std::env::temp_dir()]);
-    prove(reply, plan, &config(), now, &scratch, &Silent).unwrap()
+    prove(reply, plan, &config(), now, &scratch, &()).unwrap()
 }
 
 /// How an export is made.
@@ -116,7 +109,7 @@ fn open_to(
     let How { mode, allow_shrink, .. } = how;
     let is_whole = !how.is_incremental;
     let options = TableOptions { mode, is_whole, allow_shrink, is_dry_run };
-    Table::open(store(place), &table_at(place), stream, options, now, &Silent)
+    Table::open(store(place), &table_at(place), stream, options, now, &())
 }
 
 /// Plans an export into an open table.
@@ -136,7 +129,7 @@ pub(super) fn take(
     now: Timestamp,
 ) -> Result<Report, Error> {
     let limits = RejectLimits::kept(None);
-    hand_over(accepted(plan, reply, now), plan, table, limits, &Silent, &|_| answer(how))?;
+    hand_over(accepted(plan, reply, now), plan, table, limits, &(), &|_| answer(how))?;
     Ok(table.report().unwrap().clone())
 }
 
@@ -145,7 +138,7 @@ fn difference(place: &Path, how: How, reply: &[u8], now: Timestamp) -> Differenc
     let mut table = open_to(place, &CUSTOMERS, how, now, true).unwrap();
     let plan = planned(&table, &CUSTOMERS, how);
     let (accepted, limits) = (accepted(&plan, reply, now), RejectLimits::kept(None));
-    hand_over(accepted, &plan, &mut table, limits, &Silent, &|_| answer(how)).unwrap();
+    hand_over(accepted, &plan, &mut table, limits, &(), &|_| answer(how)).unwrap();
     table.difference().unwrap().clone()
 }
 
@@ -549,38 +542,33 @@ fn only_files_that_hold_touched_ids_are_rewritten() {
     assert_eq!(lake(place.path()).ids(), [1, 2, 11, 12, 13, 22]);
 }
 
-static OLD: Stream = Stream::new(Declaration {
-    name: "customers",
-    method: "customer.list",
-    list: "customers",
-    record: "customer",
-    documentation: "",
-    fields: &[
-        Field::key("id", Type::Integer, ""),
-        Field::nullable("name", Type::Text, ""),
-        Field::cursor("updatedOn", Type::Timestamp, ""),
-    ],
-    filters: &[],
-    since: Some("updateAsOf"),
-    inactive: None,
-});
+/// Customers with these fields.
+const fn customers(fields: &'static [Field]) -> Stream {
+    Stream::new(Declaration {
+        name: "customers",
+        method: "customer.list",
+        list: "customers",
+        record: "customer",
+        documentation: "",
+        fields,
+        filters: &[],
+        since: Some("updateAsOf"),
+        inactive: None,
+    })
+}
 
-static NEW: Stream = Stream::new(Declaration {
-    name: "customers",
-    method: "customer.list",
-    list: "customers",
-    record: "customer",
-    documentation: "",
-    fields: &[
-        Field::key("id", Type::Integer, ""),
-        Field::nullable("name", Type::Text, ""),
-        Field::nullable("city", Type::Text, ""),
-        Field::cursor("updatedOn", Type::Timestamp, ""),
-    ],
-    filters: &[],
-    since: Some("updateAsOf"),
-    inactive: None,
-});
+static OLD: Stream = customers(&[
+    Field::key("id", Type::Integer, ""),
+    Field::nullable("name", Type::Text, ""),
+    Field::cursor("updatedOn", Type::Timestamp, ""),
+]);
+
+static NEW: Stream = customers(&[
+    Field::key("id", Type::Integer, ""),
+    Field::nullable("name", Type::Text, ""),
+    Field::nullable("city", Type::Text, ""),
+    Field::cursor("updatedOn", Type::Timestamp, ""),
+]);
 
 #[test]
 fn a_field_that_the_product_has_learnt_becomes_a_column_of_the_table() {
@@ -628,7 +616,7 @@ fn a_long_file_has_several_row_groups_each_sorted_by_key_with_statistics_and_a_p
     let mut file = ParquetFile::open(store(&path), &CUSTOMERS, false, at(1)).unwrap();
     let plan = plan(&CUSTOMERS, Mode::FullRefresh, None);
     let (accepted, limits) = (accepted(&plan, &body, at(1)), RejectLimits::listed(None));
-    hand_over(accepted, &plan, &mut file, limits, &Silent, &|_| Answer::Gone).unwrap();
+    hand_over(accepted, &plan, &mut file, limits, &(), &|_| Answer::Gone).unwrap();
     let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
     let metadata = reader.metadata();
     assert_eq!(metadata.num_row_groups(), 2);

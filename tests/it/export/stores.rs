@@ -1,6 +1,8 @@
 //! `export` against object stores that misbehave: answers that are lost, conflicts in which nothing was
 //! written, conditions that are ignored, other writers who are faster.
 
+use std::time::Duration;
+
 use kometsales::simulator::Simulator;
 use serde_json::{Value, json};
 
@@ -35,14 +37,35 @@ impl Dialect {
     }
 
     fn connector(self, store: &Store, simulator: &Simulator) -> Connector {
+        self.reaching(store, Connector::of(simulator).with("retry_window_seconds", 4))
+    }
+
+    /// The connector with the store in its environment.
+    fn reaching(self, store: &Store, connector: Connector) -> Connector {
         let environment = match self {
             Dialect::S3 => store.s3_environment(),
             Dialect::Gcs => store.gcs_environment(),
         };
-        let connector = Connector::of(simulator).with("retry_window_seconds", 4);
         environment
             .iter()
             .fold(connector, |connector, (name, value)| connector.with_environment(name, value))
+    }
+
+    /// While `slow` commits version 1, another writer with another setting reads and commits it.
+    fn overtakes(
+        self,
+        store: &Store,
+        slow: &Connector,
+        setting: (&str, Value),
+        more: [&'static str; 2],
+    ) {
+        let mut config = slow.config().clone();
+        config[setting.0] = setting.1;
+        let fast = move |store: &Store| {
+            let fast = self.reaching(store, Connector::configured(config.clone()));
+            done(&export(&fast, &self.url("p"), &more));
+        };
+        store.script(Rule::on("PUT", "").ending(&commit(1)).before(fast));
     }
 }
 
@@ -186,6 +209,34 @@ fn an_export_that_cannot_commit_says_so_and_the_next_one_goes_on() {
 }
 
 #[test]
+fn a_refusal_that_lasts_fails_at_once_whether_it_is_of_a_commit_or_an_upload() {
+    let refused = [
+        ("_delta_log/00000000000000000000.json", "p"),
+        (".zstd.parquet", "p"),
+        ("x.parquet", "x.parquet"),
+    ];
+    let statuses = [400, 405, 501].into_iter();
+    let table: Vec<_> = statuses
+        .flat_map(|status| refused.map(|(object, path)| (status, object, path)))
+        .flat_map(|case| DIALECTS.map(|dialect| (dialect, case)))
+        .collect();
+    at_once(&table, |(dialect, (status, object, path))| {
+        let case = format!("{dialect:?}, {status} for {object}");
+        let (store, simulator) = (Store::start(Options::default()), simulator(10));
+        let connector = dialect.connector(&store, &simulator).with("retry_window_seconds", 60);
+        store.script(Rule::on("PUT", "").ending(object).answers(*status).always());
+        let answer = export(&connector, &dialect.url(path), &[]);
+        assert_eq!(answer.code, Some(78), "{case}: {}", answer.stderr);
+        assert!(answer.elapsed < Duration::from_secs(20), "{case}: {:?}", answer.elapsed);
+        assert!(answer.stderr.contains(&status.to_string()), "{case}: {}", answer.stderr);
+        assert!(answer.stderr.contains("Check the place"), "{case}: {}", answer.stderr);
+        let tries = store.requests().into_iter().filter(|request| request.contains(object));
+        assert!(tries.filter(|request| request.starts_with("PUT")).count() <= 2, "{case}");
+        assert_eq!(store.keys(BUCKET), [] as [&str; 0], "{case}");
+    });
+}
+
+#[test]
 fn a_faster_writers_commit_is_loaded_and_the_rows_are_applied_to_it() {
     for (dialect, mode) in [
         (Dialect::S3, "merge"),
@@ -198,22 +249,8 @@ fn a_faster_writers_commit_is_loaded_and_the_rows_are_applied_to_it() {
         let mode = ["--mode", mode];
         done(&export(&connector, &dialect.url("p"), &mode));
         simulator.change(2);
-        let (url, base_url, token) =
-            (dialect.url("p"), simulator.base_url().to_owned(), simulator.token().to_owned());
         // While the slow one commits, a fast one reads, commits, and edits come after it.
-        let fast = move |store: &Store| {
-            let environment = match dialect {
-                Dialect::S3 => store.s3_environment(),
-                Dialect::Gcs => store.gcs_environment(),
-            };
-            let config = json!({"authentication_token": token, "base_url": base_url, "retry_window_seconds": 4});
-            let fast =
-                environment.iter().fold(Connector::configured(config), |fast, (name, value)| {
-                    fast.with_environment(name, value)
-                });
-            done(&export(&fast, &url, &mode));
-        };
-        store.script(Rule::on("PUT", "").ending(&commit(1)).before(fast));
+        dialect.overtakes(&store, &connector, ("retry_window_seconds", json!(4)), mode);
         let slow = done(&export(&connector, &dialect.url("p"), &mode));
         let after = lake(&store);
         let rows = if mode[1] == "merge" { 30 } else { 32 };
@@ -231,17 +268,7 @@ fn an_overwrite_that_was_read_before_the_winner_is_a_conflict() {
     let connector = dialect.connector(&store, &simulator);
     let over = ["--mode", "overwrite"];
     done(&export(&connector, &dialect.url("p"), &over));
-    let (base_url, token) = (simulator.base_url().to_owned(), simulator.token().to_owned());
-    let fast = move |store: &Store| {
-        let config = json!({"authentication_token": token, "base_url": base_url});
-        let fast = Connector::configured(config);
-        let fast = store
-            .s3_environment()
-            .iter()
-            .fold(fast, |fast, (name, value)| fast.with_environment(name, value));
-        done(&export(&fast, &dialect.url("p"), &over));
-    };
-    store.script(Rule::on("PUT", "").ending(&commit(1)).before(fast));
+    dialect.overtakes(&store, &connector, ("retry_window_seconds", json!(4)), over);
     let slow = export(&connector, &dialect.url("p"), &over);
     assert_eq!(slow.code, Some(75), "{}", slow.stderr);
     assert!(slow.stderr.contains("run again"), "{}", slow.stderr);
@@ -256,19 +283,8 @@ fn a_bounded_read_does_not_survive_an_overwrite_under_other_settings() {
     let connector = dialect.connector(&store, &simulator);
     done(&export(&connector, &dialect.url("p"), &[]));
     simulator.change(2);
-    let (base_url, token) = (simulator.base_url().to_owned(), simulator.token().to_owned());
-    let fast = move |store: &Store| {
-        let config =
-            json!({"authentication_token": token, "base_url": base_url, "include_inactive": false});
-        let fast = store
-            .s3_environment()
-            .iter()
-            .fold(Connector::configured(config), |fast, (name, value)| {
-                fast.with_environment(name, value)
-            });
-        done(&export(&fast, &dialect.url("p"), &["--mode", "overwrite"]));
-    };
-    store.script(Rule::on("PUT", "").ending(&commit(1)).before(fast));
+    let (other, over) = (("include_inactive", json!(false)), ["--mode", "overwrite"]);
+    dialect.overtakes(&store, &connector, other, over);
     let slow = export(&connector, &dialect.url("p"), &[]);
     assert_eq!(slow.code, Some(75), "{}", slow.stderr);
     // The next one sees the other scope, and reads everything.

@@ -6,7 +6,6 @@ use std::io::{BufRead, BufReader};
 use kometsales::airbyte::state::Given;
 use kometsales::config::Config;
 use kometsales::error::{Error, Result};
-use kometsales::log::{Level, Log};
 use kometsales::model::arrow::Selection;
 use kometsales::model::{Timestamp, Zone};
 use kometsales::output::rows::Rows;
@@ -17,13 +16,6 @@ use kometsales::state::State;
 use kometsales::streams::customers::CUSTOMERS;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-
-/// A log that nobody reads.
-pub struct Silent;
-
-impl Log for Silent {
-    fn log(&self, _: Level, _: &str) {}
-}
 
 /// What a reply was proved to hold.
 #[derive(Debug)]
@@ -78,7 +70,7 @@ impl Reading {
     /// Proves a reply and takes everything out of it.
     pub fn prove(&self, body: impl BufRead) -> Result<Proved> {
         let Self { config, plan, scratch, now } = self;
-        let mut accepted = prove(body, plan, config, *now, scratch, &Silent)?;
+        let mut accepted = prove(body, plan, config, *now, scratch, &())?;
         let mut rejects = Vec::new();
         accepted.first_rejects(u64::MAX, |reject| rejects.push((reject.path, reject.reason)))?;
         let (mut lines, mut nulled) = (Vec::new(), Vec::new());
