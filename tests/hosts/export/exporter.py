@@ -37,6 +37,8 @@ SUMMARY = {
     "extracted_at",
     "table_rows",
 }
+KINDS = {"inserted", "updated", "deleted", "restored", "unchanged"}
+DIFFERENCE = {"to", "kind", "mode", "dry_run", "version", "received", "rejects", "extracted_at", "is_complete", "withheld"} | KINDS
 SHOWN = {"to", "kind", "mode", "rows", "keys", "deleted", "active", "version", "cursor", "bytes", "files", "runs", "months"}
 
 
@@ -59,6 +61,12 @@ class Exporter:
         run = self.run(config, to, *flags, "--json", environment=environment)
         assert run.exit_code == 0, run
         return _object(run, SUMMARY)
+
+    def dry_run(self, config: dict, to: Place, *flags: str) -> dict:
+        """Asks what an `export` would change."""
+        run = self.run(config, to, *flags, "--json", "--dry-run")
+        assert run.exit_code == 0, run
+        return _object(run, DIFFERENCE)
 
     def show(self, place: Place) -> dict:
         run = self.connector.run("show", place.url, "--json", secrets=place.secrets, environment=place.environment)
