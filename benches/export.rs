@@ -42,6 +42,34 @@ COPY (
 """)
 "#;
 
+/// The reply and the configuration as they were before anything was changed.
+const KEPT: [(&str, &str); 2] =
+    [("reply.json", "first-reply.json"), ("config.json", "first-config.json")];
+
+/// Puts the first reply and configuration back, or keeps them the first time.
+fn as_at_first(folder: &Path) {
+    for (name, kept) in KEPT {
+        let (name, kept) = (folder.join(name), folder.join(kept));
+        let (from, to) = if kept.exists() { (kept, name) } else { (name, kept) };
+        std::fs::copy(from, to).unwrap();
+    }
+}
+
+/// Takes one of so many customers out of the reply.
+fn remove(folder: &Path, one_of: usize) {
+    let path = folder.join("reply.json");
+    let reply = std::fs::read_to_string(&path).unwrap();
+    let mut fewer = String::with_capacity(reply.len());
+    for (number, piece) in reply.split_inclusive('}').enumerate() {
+        // The first one has the beginning of the list.
+        if number == 0 || number % one_of != 0 || !piece.starts_with(",{") {
+            fewer.push_str(piece);
+        }
+    }
+    assert!(fewer.len() < reply.len(), "nobody was removed");
+    std::fs::write(path, fewer).unwrap();
+}
+
 /// Renames one of so many customers of the reply.
 fn edit(folder: &Path, one_of: usize) {
     const NAME: &str = "\"name\":\"";
@@ -65,7 +93,10 @@ fn main() {
     let to = |place: &'static str| [&export[..], &[place]].concat();
     // They are not there the first time.
     let no_file = |folder: &Path| drop(std::fs::remove_file(folder.join("file.parquet")));
-    let no_table = |folder: &Path| drop(std::fs::remove_dir_all(folder.join("table")));
+    let no_table = |folder: &Path| {
+        as_at_first(folder);
+        drop(std::fs::remove_dir_all(folder.join("table")));
+    };
     let is_history = std::env::var_os("HISTORY").is_some();
     let is_again = is_history || std::env::var_os("MERGE").is_some();
     let mode: &[&str] = if is_history { &["--mode", "history"] } else { &[] };
@@ -79,6 +110,7 @@ fn main() {
         let again = [&table[..], &["--full-refresh"]].concat();
         cases.push(Case::new("the same into the same", &again));
         cases.push(Case::new("1 % changed", &again).after(|folder| edit(folder, 100)));
+        cases.push(Case::new("1 % vanished", &again).after(|folder| remove(folder, 100)));
         let other = |folder: &Path| {
             // Every row differs: another zone moves every time.
             let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
@@ -101,6 +133,13 @@ fn main() {
         std::fs::metadata(bench.folder.path().join(name)).map(|file| file.len()).unwrap_or(0)
     };
     println!("file.parquet: {} bytes", size("file.parquet"));
+    if is_again {
+        let ratio = |one: usize, of: usize| {
+            measured[one].wall.as_secs_f64() / measured[of].wall.as_secs_f64()
+        };
+        println!("nothing changed: {:.2} x the first export", ratio(4, 3));
+        println!("1 % vanished: {:.2} x 1 % changed", ratio(6, 5));
+    }
     if has_duckdb {
         let ratio = measured[4].wall.as_secs_f64() / measured[2].wall.as_secs_f64();
         println!("DuckDB takes {ratio:.1} x as long as the export to a file");
