@@ -66,12 +66,13 @@ pub struct Error {
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
     quiet: bool,
+    is_of_machine: bool,
 }
 
 impl Error {
     /// An error of the given kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None, quiet: false }
+        Self { kind, message: message.into(), source: None, quiet: false, is_of_machine: false }
     }
 
     /// Something the user has to correct: see [`Kind::Config`].
@@ -109,6 +110,16 @@ impl Error {
         Self { quiet: true, ..Self::system("the reader of stdout closed it before the end") }
     }
 
+    /// The same error as one of the whole machine: whatever runs beside it would meet it too.
+    pub fn of_machine(self) -> Self {
+        Self { is_of_machine: true, ..self }
+    }
+
+    /// The same error in other words.
+    pub fn saying(self, message: impl Into<String>) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
     /// The same error with the technical cause attached.
     pub fn caused_by(self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { source: Some(source.into()), ..self }
@@ -122,6 +133,11 @@ impl Error {
     /// True for a failure that must not be reported because nobody is left to read it.
     pub fn is_quiet(&self) -> bool {
         self.quiet
+    }
+
+    /// True if whatever runs beside it would meet it too: a full disk, a stdout that is gone.
+    pub fn is_of_machine(&self) -> bool {
+        self.is_of_machine || self.quiet
     }
 
     /// The causes, outermost first, one a line: Airbyte's `internal_message`.

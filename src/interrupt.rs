@@ -10,7 +10,11 @@ use crate::error::{Error, Result};
 
 /// The wish to end, shared by whoever hears it and whoever has to tidy up.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupt(Arc<Flags>);
+pub struct Interrupt {
+    flags: Arc<Flags>,
+    /// Whether somebody else holds the run from its beginning to its end.
+    is_part: bool,
+}
 
 #[derive(Debug, Default)]
 struct Flags {
@@ -22,8 +26,13 @@ impl Interrupt {
     /// Takes the wish. True if the process may simply end: nothing would be left behind, or it is asked
     /// for the second time.
     pub fn ask(&self) -> bool {
-        let before = self.0.is_asked.swap(true, Ordering::SeqCst);
-        before || !self.0.is_held.load(Ordering::SeqCst)
+        let before = self.flags.is_asked.swap(true, Ordering::SeqCst);
+        before || !self.flags.is_held.load(Ordering::SeqCst)
+    }
+
+    /// The same wish for a part of a run that is held as a whole: holding and releasing the part change nothing.
+    pub fn for_part(&self) -> Self {
+        Self { flags: self.flags.clone(), is_part: true }
     }
 
     /// From now on something would be left behind.
@@ -31,7 +40,9 @@ impl Interrupt {
     /// # Errors
     /// As [`check`](Self::check).
     pub fn hold(&self) -> Result<()> {
-        self.0.is_held.store(true, Ordering::SeqCst);
+        if !self.is_part {
+            self.flags.is_held.store(true, Ordering::SeqCst);
+        }
         self.check()
     }
 
@@ -40,13 +51,15 @@ impl Interrupt {
     /// # Errors
     /// As [`check`](Self::check).
     pub fn release(&self) -> Result<()> {
-        self.0.is_held.store(false, Ordering::SeqCst);
+        if !self.is_part {
+            self.flags.is_held.store(false, Ordering::SeqCst);
+        }
         self.check()
     }
 
     /// True if the user asked the run to end.
     pub fn is_asked(&self) -> bool {
-        self.0.is_asked.load(Ordering::SeqCst)
+        self.flags.is_asked.load(Ordering::SeqCst)
     }
 
     /// Goes on unless the user asked the run to end.
@@ -62,6 +75,11 @@ impl Interrupt {
         Error::system(
             "Interrupted. Nothing from this run was kept, and existing data is unchanged.",
         )
+    }
+
+    /// Whether a run ended with this error because the user asked for it.
+    pub fn caused(&self, error: &Error) -> bool {
+        self.is_asked() && error.to_string() == Self::error().to_string()
     }
 }
 
@@ -84,5 +102,16 @@ mod tests {
         assert!(!interrupt.clone().ask());
         assert!(interrupt.check().is_err());
         assert!(interrupt.ask());
+    }
+
+    #[test]
+    fn a_part_of_a_held_run_releases_nothing() {
+        let interrupt = Interrupt::default();
+        interrupt.hold().unwrap();
+        let part = interrupt.for_part();
+        part.hold().unwrap();
+        part.release().unwrap();
+        assert!(!interrupt.ask());
+        assert!(part.is_asked() && part.check().is_err());
     }
 }

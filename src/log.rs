@@ -24,6 +24,11 @@ pub trait Log: Send + Sync {
     /// Takes one message: a sentence or two, without a line break.
     fn log(&self, level: Level, message: &str);
 
+    /// Whether messages that matter so much are shown.
+    fn takes(&self, _level: Level) -> bool {
+        true
+    }
+
     /// Detail for somebody who looks for a fault.
     fn debug(&self, message: &str) {
         self.log(Level::Debug, message);

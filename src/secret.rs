@@ -45,6 +45,16 @@ impl Token {
         mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// How many characters it has.
+    pub fn characters(&self) -> usize {
+        self.expose().chars().count()
+    }
+
+    /// The same token in lower case, as some servers quote it.
+    pub fn lower_case(&self) -> Self {
+        Self::new(self.expose().to_ascii_lowercase())
+    }
+
     /// `text` without the token, however it is written there: as it is, percent-encoded, or escaped as in
     /// JSON or HTML, once or twice, each of its characters in a way of its own.
     pub fn redact(&self, text: &str) -> String {

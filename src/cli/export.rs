@@ -8,6 +8,7 @@ use chrono::Utc;
 use clap::Args;
 use serde_json::json;
 
+use super::companies;
 use super::difference;
 use super::environment::Environment;
 use super::failure::Report;
@@ -23,22 +24,17 @@ use crate::export::file::ParquetFile;
 use crate::export::mode::TableMode;
 use crate::export::stream::ArrowStream;
 use crate::export::table::{Table, TableOptions};
-use crate::export::{Destination, Exported};
+use crate::export::{self, Destination, Exported, How};
 use crate::interrupt::Interrupt;
 use crate::log::{Level, Log};
-use crate::model::arrow::Selection;
 use crate::model::{Stream, Timestamp};
 use crate::output::stderr::Stderr;
 use crate::output::stdout::Stdout;
-use crate::plan::{Mode, Plan, Request};
+use crate::plan::Mode;
 use crate::source::Source;
 use crate::store::{Options as StoreOptions, Place, Store};
 use crate::streams::find;
-use crate::sync::{self, RejectLimits};
-
-/// After how many hours an export into a table asks for the whole list, where the settings do not say: a
-/// week.
-const FULL_LIST_HOURS: u64 = 168;
+use crate::sync::RejectLimits;
 
 /// What to export, and where to.
 #[derive(Debug, Args)]
@@ -78,12 +74,30 @@ pub(super) struct Options {
     pub(super) json: bool,
     #[command(flatten)]
     settings: Flags,
+    #[command(flatten)]
+    pub(super) companies: companies::Options,
 }
 
 impl Options {
     /// What becomes of the rows that a table has.
     fn table_mode(&self) -> TableMode {
         self.mode.unwrap_or(TableMode::Merge)
+    }
+
+    /// Whether everything is read, whatever the cursor in a table.
+    fn reads_all(&self, stream: &Stream) -> bool {
+        let has_cursor = Mode::of(stream).contains(&Mode::Incremental);
+        self.full_refresh || !has_cursor || self.table_mode() == TableMode::Overwrite
+    }
+
+    /// What is done with a table.
+    fn table(&self, stream: &Stream) -> TableOptions {
+        TableOptions {
+            mode: self.table_mode(),
+            is_whole: self.reads_all(stream),
+            allow_shrink: self.allow_shrink,
+            is_dry_run: self.dry_run,
+        }
     }
 
     /// Options that contradict each other.
@@ -123,6 +137,9 @@ pub(super) fn run(
     memory::fix_threshold();
     let progress = Progress::new(Stderr::new(level, Environment::singer_log_config().as_deref()));
     let stream = find(streams, options.stream.as_deref())?;
+    if options.companies.is_used() {
+        return many(options, stdout, stream, &progress, signals, report);
+    }
     let export = Export { options, stream, progress: &progress, interrupt: signals.interrupt() };
     let done = export.run(stdout);
     progress.end();
@@ -136,6 +153,29 @@ pub(super) fn run(
         signals.end();
     }
     Ok(done?)
+}
+
+/// Exports a stream of many companies.
+fn many(
+    options: &Options,
+    stdout: Stdout,
+    stream: &'static Stream,
+    progress: &Progress,
+    signals: &Watch,
+    report: Report,
+) -> Result<(), Failed> {
+    let (base, warnings) = options.settings.parts(&options.config)?;
+    warnings.iter().for_each(|warning| progress.warn(warning));
+    let common = companies::Common {
+        stream,
+        base,
+        to: options.to.as_ref(),
+        table: options.table(stream),
+        single_writer: options.single_writer,
+        is_check: options.check,
+        is_json: options.json,
+    };
+    companies::run(&options.companies, common, stdout, progress, signals, report)
 }
 
 struct Export<'a> {
@@ -174,12 +214,7 @@ impl Export<'_> {
             Destination::Table(place) => {
                 let store = self.store(&config, &place.place)?;
                 self.progress.stage("Opening", None);
-                let how = TableOptions {
-                    mode: options.table_mode(),
-                    is_whole: self.is_whole(),
-                    allow_shrink: options.allow_shrink,
-                    is_dry_run: options.dry_run,
-                };
+                let how = options.table(stream);
                 let mut table = Table::open(store, place, stream, how, now(), self.progress)?;
                 self.export(&config, &mut table, Some(stdout), started)
             }
@@ -200,9 +235,7 @@ impl Export<'_> {
     /// Whether everything is read, whatever the cursor in a table.
     fn is_whole(&self) -> bool {
         let is_table = matches!(self.options.to, Some(Destination::Table(_)));
-        let has_cursor = Mode::of(self.stream).contains(&Mode::Incremental);
-        let is_overwrite = self.options.table_mode() == TableMode::Overwrite;
-        self.options.full_refresh || !is_table || !has_cursor || is_overwrite
+        !is_table || self.options.reads_all(self.stream)
     }
 
     /// Exports to a place that is open, or tests it. `stdout` is `None` where the rows go there: it is the
@@ -221,19 +254,12 @@ impl Export<'_> {
             source.check(self.stream)?;
             return stdout.map_or(Ok(()), |stdout| self.checked(Some(&place.place()), stdout));
         }
-        let (mode, state) = match self.is_whole() {
-            true => (Mode::FullRefresh, None),
-            false => (Mode::Incremental, place.state()),
-        };
-        let selection = Selection::all(self.stream);
-        let full_list_hours = Some(FULL_LIST_HOURS);
-        let request = Request { stream: self.stream, selection, mode, state, full_list_hours };
-        let plan = Plan::new(config, request, now());
         let limits = match stdout {
             Some(_) => RejectLimits::kept(config.max_rejects),
             None => RejectLimits::listed(config.max_rejects),
         };
-        sync::run(&source, &plan, place, limits, self.progress)?;
+        let how = How { stream: self.stream, is_whole: self.is_whole(), limits };
+        export::export(&source, config, place, how, self.progress)?;
         self.progress.end();
         let is_terminal = stdout.as_ref().is_some_and(Stdout::is_terminal);
         let text = self.said(place, started, is_terminal)?;

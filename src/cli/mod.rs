@@ -21,6 +21,8 @@ use crate::singer;
 #[cfg(not(feature = "export"))]
 mod absent;
 mod check;
+#[cfg(feature = "export")]
+mod companies;
 mod core_dump;
 mod demo;
 #[cfg(feature = "export")]
@@ -151,7 +153,7 @@ impl Command {
             }
             #[cfg(feature = "export")]
             Self::Export(options) => {
-                read_once(options.config.iter())?;
+                read_once(options.config.iter().chain(options.companies.paths()))?;
                 options.check()
             }
             _ => Ok(()),

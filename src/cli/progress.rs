@@ -44,6 +44,10 @@ impl Progress {
 }
 
 impl Log for Progress {
+    fn takes(&self, level: Level) -> bool {
+        self.stderr.takes(level)
+    }
+
     fn log(&self, level: Level, message: &str) {
         self.bar.suspend(|| self.stderr.log(level, message));
     }

@@ -6,7 +6,7 @@ use object_store::path::PathPart;
 use strsim::damerau_levenshtein;
 
 use crate::error::{Error, Result};
-use crate::store::Place;
+use crate::store::{Place, Store};
 
 /// What the name of a Parquet file ends with, in any case.
 pub(super) const ENDING: &str = ".parquet";
@@ -44,6 +44,18 @@ pub struct TablePlace {
     pub place: Place,
     /// Why a folder of this name is refused, unless a table is there already.
     pub(super) doubt: Option<String>,
+}
+
+impl TablePlace {
+    /// The place of a company's table: a folder of its name, which is not read as a place.
+    ///
+    /// # Errors
+    /// `Config`: the folder is a link to nothing.
+    pub(super) fn below(store: &Store, name: &str) -> Result<(Store, Self)> {
+        let store = store.below(name)?;
+        let place = store.place().clone();
+        Ok((store, Self { place, doubt: None }))
+    }
 }
 
 impl FromStr for Destination {

@@ -74,25 +74,25 @@ impl<W: Write> Sink for ArrowStream<W> {
 
 /// An Arrow stream that has begun. One that is dropped before its end is broken off: it must not look like
 /// one that has ended, which it would, since the end mark may be left out. So a message is promised that never comes.
-struct Output<W: Write> {
+pub(super) struct Output<W: Write> {
     stream: StreamWriter<BufWriter<Counted<W>>>,
     is_finished: bool,
 }
 
 impl<W: Write> Output<W> {
     /// Writes the schema.
-    fn new(writer: W, schema: &SchemaRef) -> Result<Self> {
+    pub(super) fn new(writer: W, schema: &SchemaRef) -> Result<Self> {
         let writer = BufWriter::with_capacity(BLOCK_BYTES, Counted { writer, bytes: 0 });
         let stream = StreamWriter::try_new(writer, schema).map_err(|error| explain(&error))?;
         Ok(Self { stream, is_finished: false })
     }
 
-    fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+    pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         self.stream.write(rows).map_err(|error| explain(&error))
     }
 
     /// Writes the end mark, and gives the bytes of all of it.
-    fn finish(mut self) -> Result<u64> {
+    pub(super) fn finish(mut self) -> Result<u64> {
         self.is_finished = true;
         self.stream
             .finish()
@@ -137,6 +137,7 @@ fn explain(error: &ArrowError) -> Error {
         }
         error => Error::system(format!(
             "stdout could not be written: {error}. Check what it goes to, and run again."
-        )),
+        ))
+        .of_machine(),
     }
 }

@@ -102,6 +102,10 @@ fn structured(level: &str, message: &str, metric: Option<&Value>) -> String {
 }
 
 impl Log for Stderr {
+    fn takes(&self, level: Level) -> bool {
+        level >= self.level
+    }
+
     fn log(&self, level: Level, message: &str) {
         let name = match level {
             Level::Debug => "DEBUG",

@@ -50,7 +50,8 @@ pub fn explain(error: io::Error) -> Error {
         _ => Error::system(format!(
             "stdout could not be written: {error}. Check what it goes to, and run again."
         ))
-        .caused_by(error),
+        .caused_by(error)
+        .of_machine(),
     }
 }
 

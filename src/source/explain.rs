@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::client::{Body, Head};
+use super::client::Body;
 use super::decode::MAX_MEMBERS;
 use super::envelope::{Envelope, Status};
 use super::failure::{Failure, Fault, carried};
 use super::not_found::says_not_found;
+use super::transfer::Head;
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
 use crate::model::Stream;

@@ -20,6 +20,7 @@ use crate::state::{Checkpoint, List, State};
 
 mod client;
 mod columns;
+mod connections;
 mod convert;
 mod decode;
 mod envelope;
@@ -38,17 +39,20 @@ mod scratch;
 mod spool;
 mod tally;
 mod tls_error;
+mod transfer;
 mod wait;
 mod window;
 
+pub use connections::Connections;
 pub use scratch::Scratch;
 
-use client::{Body, Client, Head};
+use client::{Body, Client};
 use decode::{Decoded, Decoder};
 use explain::Explain;
 use failure::Failure;
 use rejects::Rejects;
 use retry::{Next, Retry, spent, too_long};
+use transfer::Head;
 use window::Window;
 
 /// How long a check may take as a whole.
@@ -112,14 +116,23 @@ struct Attempt<'a> {
 impl<'a> Source<'a> {
     /// The API of a configuration. Nothing is sent yet.
     pub fn new(config: &'a Config, machine: Machine, log: &'a dyn Log) -> Self {
-        let Machine { scratch, proxies, certificates } = machine;
-        let client = Client::new(config, proxies, certificates);
-        Self { config, client, scratch, log, interrupt: Interrupt::default() }
+        let client = Client::new(config, machine.proxies, machine.certificates);
+        Self { config, client, scratch: machine.scratch, log, interrupt: Interrupt::default() }
     }
 
     /// The same, which no longer waits for an answer once the user asks the run to end.
     pub fn until(self, interrupt: Interrupt) -> Self {
         Self { interrupt, ..self }
+    }
+
+    /// The same over connections that other sources use too.
+    pub fn over(self, connections: Connections) -> Self {
+        Self { client: self.client.over(connections), ..self }
+    }
+
+    /// How many requests were sent, those that failed included.
+    pub fn requests(&self) -> u32 {
+        self.client.sent()
     }
 
     /// Asks the API whether it would serve the stream, where it can be with a filter that matches nothing.
@@ -169,7 +182,7 @@ impl<'a> Source<'a> {
         let (head, body) = self.send(plan.stream, &plan.query, timeout)?;
         let explain = self.explain(plan.stream, &head);
         let body = explain.accept_status(body)?;
-        let now = latest_cursor(head.date, Timestamp::from(Utc::now()));
+        let now = head.latest_cursor(Timestamp::from(Utc::now()));
         let parts = Parts { plan, config: self.config, scratch: &self.scratch, log: self.log };
         parts.attempt(body, &explain, extracted_at, now)
     }
@@ -310,12 +323,6 @@ impl Attempt<'_> {
         };
         Ok(Accepted { receipt, batches, rejects })
     }
-}
-
-/// The latest cursor that a reply may move to: by its `Date`, all of that second included, unless that is more than a day
-/// ahead of this machine's clock; without one, by this machine's clock.
-fn latest_cursor(date: Option<Timestamp>, local: Timestamp) -> Timestamp {
-    date.map_or(local, |date| date.end_of_second().min(local.day_after()))
 }
 
 /// Proves a reply whose body is at hand, as if the server had sent it at `now`: for tests, benchmarks and

@@ -36,6 +36,7 @@ pub(crate) fn full(folder: &Path, cause: impl std::error::Error + Send + Sync + 
         folder.display()
     ))
     .caused_by(cause)
+    .of_machine()
 }
 
 #[cfg(test)]

@@ -71,10 +71,12 @@ impl Store {
             }
             _ => format!("{place} cannot be reached: {cause}. Run again."),
         };
-        match self.hint {
+        let error = match self.hint {
             Some(hint) => Error::new(kind, format!("{message} {hint}")),
             None => Error::new(kind, message),
-        }
+        };
+        // What is full here is full for whoever else writes here.
+        if kind == Kind::System { error.of_machine() } else { error }
     }
 
     /// The variable that allows plain HTTP.

@@ -52,12 +52,29 @@ pub struct Store {
     /// What is missing in the environment, if anything is.
     hint: Option<&'static str>,
     interrupt: Interrupt,
+    /// Whether a folder above has shown that what is below can be written.
+    is_proved: bool,
 }
 
 impl Store {
+    /// The same store, reached over the same connections, with a folder of this name below the place that the user
+    /// named for its place. Where the place was probed before, a folder of another machine is not probed again.
+    ///
+    /// # Errors
+    /// `Config`: the folder is a link to nothing.
+    pub(crate) fn below(&self, name: &str) -> Result<Self> {
+        let place = self.place.below(name)?;
+        Ok(Self { place, is_proved: !self.is_local(), ..self.clone() })
+    }
+
     /// An object as people write it: a path on this machine, a URL otherwise.
     pub fn shown(&self, path: &Path) -> String {
         self.place.shown(path)
+    }
+
+    /// The place that the user named.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The object or folder that the user named.

@@ -98,6 +98,7 @@ impl Store {
             single_writer: options.single_writer,
             secrets: Arc::new(secrets(settings)),
             interrupt: options.interrupt.clone(),
+            is_proved: false,
         })
     }
 }

@@ -57,6 +57,26 @@ impl Place {
         self.path.filename()
     }
 
+    /// A folder of this name below it, which is not read as a place of its own: `s3:` would be a folder. A link
+    /// in its stead is followed.
+    ///
+    /// # Errors
+    /// `Config`: it is a link to nothing.
+    pub(crate) fn below(&self, name: &str) -> Result<Self> {
+        let path = self.path.clone().join(name);
+        let mut url = self.url.clone();
+        if self.is_local() {
+            url = local(LocalPath::new(&self.shown(&path)))?;
+        } else if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(name);
+        }
+        let path = if self.is_local() { Path::from_url_path(url.path()) } else { Ok(path) };
+        let path = path.map_err(|error| {
+            Error::config(format!("`{name}` cannot be a folder below {self}: {error}. Rename it."))
+        })?;
+        Ok(Self { url, path })
+    }
+
     /// An object of the same store as people write it: a path on this machine, a URL otherwise.
     pub(crate) fn shown(&self, path: &Path) -> String {
         if self.is_local() {
@@ -247,6 +267,22 @@ mod tests {
     fn a_dot_insists_on_a_folder_of_a_strange_name() {
         let place = Place::parse("./s3:x").unwrap();
         assert!(place.is_local() && place.name() == Some("s3:x"), "{place}");
+    }
+
+    #[test]
+    fn a_folder_below_a_place_is_what_its_name_says() {
+        for place in ["s3://b", "s3://b/p", "abfss://c@a.dfs.core.windows.net/p", "/no/such"] {
+            let below = Place::parse(place).unwrap().below("rosas.csv").unwrap();
+            assert_eq!(below, Place::parse(&format!("{place}/rosas.csv")).unwrap());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("real")).unwrap();
+        std::os::unix::fs::symlink(root.join("real"), root.join("link")).unwrap();
+        std::os::unix::fs::symlink(root.join("gone"), root.join("dangling")).unwrap();
+        let place = Place::parse(root.to_str().unwrap()).unwrap();
+        assert_eq!(place.below("link").unwrap(), place.below("real").unwrap());
+        assert!(place.below("dangling").unwrap_err().to_string().contains("a link to nothing"));
     }
 
     #[test]

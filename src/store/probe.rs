@@ -17,7 +17,7 @@ impl Store {
     /// `Config`: it cannot be written, or it cannot create conditionally and another writer is not ruled
     /// out. `Transient`: it did not answer.
     pub(crate) fn probe(&self, folder: &Path, is_table: bool) -> Result<()> {
-        if self.is_local() && !self.is_writable_folder(folder)? {
+        if self.is_proved || (self.is_local() && !self.is_writable_folder(folder)?) {
             return Ok(());
         }
         self.interrupt().hold()?;

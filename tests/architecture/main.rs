@@ -33,9 +33,9 @@ const SIMULATOR_KNOWS: &[&str] = &["error"];
 
 /// Libraries, and the only places that may name them; a part of one before the whole.
 const PLACES: &[(&str, &[&str])] = &[
-    ("reqwest", &["source/client.rs", "store/connector.rs"]),
+    ("reqwest", &["source/connections.rs", "source/transfer.rs", "store/connector.rs"]),
     ("hickory_resolver", &["network.rs"]),
-    ("tokio", &["source/client.rs", "store/", "export/table/log.rs"]),
+    ("tokio", &["source/connections.rs", "source/transfer.rs", "store/", "export/table/log.rs"]),
     ("object_store::path", &["store/", "export/"]),
     ("object_store", &["store/", "export/parquet/", "export/table/recover.rs"]),
     ("parquet", &["export/parquet/"]),
@@ -206,7 +206,7 @@ fn a_library_in_another_place_is_noticed() {
     assert_noticed(
         libraries_stay_in_their_places,
         &[
-            ("source/client.rs", "use reqwest::Client;\nuse tokio::time;", &[]),
+            ("source/transfer.rs", "use reqwest::Client;\nuse tokio::time;", &[]),
             ("source/mod.rs", "//! Not reqwest.\nuse reqwest::Client;", &[2]),
             ("source/mod.rs", "fn a() { tokio::spawn(async {}) }", &[1]),
             ("config/mod.rs", "use clap::Args;", &[1]),

@@ -31,6 +31,32 @@ pub(super) fn locate(store: &Store, place: &TablePlace, stream: &Stream) -> Resu
     }
 }
 
+/// Refuses a place below which each company is to have a table of its own, where it is one itself.
+///
+/// # Errors
+/// `Config`: it is a table, or was probably not meant. `Transient`: the store cannot be reached.
+pub(in crate::export) fn refuse_itself(
+    store: &Store,
+    place: &TablePlace,
+    stream: &Stream,
+) -> Result<()> {
+    let itself = store.path().clone();
+    let below = store.followed(itself.clone().join(stream.name))?;
+    for folder in [&itself, &below] {
+        if has_log(store, folder)? {
+            return Err(Error::config(format!(
+                "{} is a table, and with --companies each company has one of its own below {}. Use another place.",
+                store.shown(folder),
+                store.shown(&itself)
+            )));
+        }
+    }
+    match &place.doubt {
+        Some(doubt) if store.is_empty(&itself)? => Err(Error::config(doubt)),
+        _ => refuse_inside(store, &itself),
+    }
+}
+
 /// Refuses something new inside the folder of a table: the table's path, given with one part too many.
 ///
 /// # Errors

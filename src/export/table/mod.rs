@@ -27,7 +27,7 @@ mod validity;
 mod versions;
 
 pub use contents::{Contents, of_file, of_table};
-pub(super) use locate::refuse_inside;
+pub(super) use locate::{refuse_inside, refuse_itself};
 
 use self::log::{Log, Version};
 use self::run::Run;

@@ -1,5 +1,6 @@
 //! `export`: files, streams and tables, on this machine and in object stores.
 
+mod companies;
 mod damage;
 mod deletes;
 mod destinations;

@@ -1,0 +1,21 @@
+//! Many companies in one run, each with its own token, settings and table. One company's failure is its line in the
+//! report, and no company's rows get into another's table.
+//!
+//! There is no ledger of what was done: the state is in the tables, so running again is resuming.
+
+mod list;
+mod name;
+mod one;
+mod report;
+mod run;
+mod stops;
+mod stream;
+mod tokens;
+
+pub use list::{Companies, Part};
+pub use name::{Name, Shard};
+pub use one::{To, Turns, settings_for_all};
+pub use report::{INTERRUPTED, Line, Outcome, Summary};
+pub use run::{Done, Pace, Turn, run};
+pub use stream::{COMPANY, Streamed};
+pub use tokens::Tokens;

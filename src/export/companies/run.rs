@@ -1,0 +1,264 @@
+//! Several companies at work at once, each for itself: what fails of one is its line in the report.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::name::{Name, Shard};
+use super::report::{INTERRUPTED, Line, Outcome, Summary, seconds};
+use super::stops::Stops;
+use crate::error::{Error, Kind, Result};
+use crate::export::difference::Difference;
+use crate::export::report::Report;
+use crate::interrupt::Interrupt;
+
+/// How a company's turn ended.
+pub struct Turn {
+    /// What was done.
+    pub done: Result<Done>,
+    /// Requests sent, those that failed included.
+    pub requests: u32,
+}
+
+/// What was done for a company.
+pub enum Done {
+    /// It was exported.
+    Exported(Box<Report>),
+    /// Its table was compared with the reply, and nothing was written.
+    Compared(Box<Difference>),
+    /// Its place and its token were tested.
+    Checked,
+}
+
+/// What many companies are exported with.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Companies at work at once.
+    pub jobs: usize,
+    /// The part of the companies that this run has.
+    pub shard: Shard,
+}
+
+/// What the threads share.
+struct Shared<'a> {
+    waiting: Mutex<VecDeque<Name>>,
+    stops: Mutex<Stops>,
+    interrupt: &'a Interrupt,
+}
+
+/// Gives each company its turn, and `told` a line as each ends, in that order. A run that ends early says so of the
+/// companies that are left.
+///
+/// # Errors
+/// `System`: no thread could be started. What `told` says first.
+pub fn run(
+    names: Vec<Name>,
+    pace: Pace,
+    interrupt: &Interrupt,
+    turn: impl Fn(&Name) -> Turn + Sync,
+    mut told: impl FnMut(&Line) -> Result<()>,
+) -> Result<Summary> {
+    let started = Instant::now();
+    let jobs = pace.jobs.min(names.len());
+    let shared = Shared {
+        waiting: Mutex::new(names.into()),
+        stops: Mutex::new(Stops::new(pace.jobs)),
+        interrupt,
+    };
+    let mut summary = Summary::of(pace.shard);
+    let mut failure = None;
+    let mut tell = |line: Line, summary: &mut Summary| {
+        summary.take(&line.outcome);
+        if let Err(error) = told(&line) {
+            // Nobody hears of what comes next, so nothing begins any more.
+            lock(&shared.stops).stop(Kind::System);
+            failure.get_or_insert(error);
+        }
+    };
+    std::thread::scope(|scope| {
+        let (lines, ended) = channel();
+        for number in 0..jobs {
+            let (lines, shared, turn) = (lines.clone(), &shared, &turn);
+            let work = move || work(shared, turn, &lines);
+            let thread = std::thread::Builder::new().name("company".into());
+            if let Err(error) = thread.spawn_scoped(scope, work) {
+                // Those that were started do the work.
+                if number == 0 {
+                    return Err(Error::system(format!(
+                        "A thread could not be started: {error}. Run again."
+                    ))
+                    .caused_by(error));
+                }
+                break;
+            }
+        }
+        drop(lines);
+        ended.into_iter().for_each(|line| tell(line, &mut summary));
+        Ok(())
+    })?;
+    let stopped = lock(&shared.stops).stopped();
+    let left: Vec<Name> = lock(&shared.waiting).drain(..).collect();
+    let why = match stopped {
+        _ if interrupt.is_asked() => INTERRUPTED,
+        kind => kind.unwrap_or(Kind::System).name(),
+    };
+    for company in left {
+        tell(Line { company, outcome: Outcome::NotStarted { kind: why } }, &mut summary);
+    }
+    match stopped {
+        _ if interrupt.is_asked() => summary.stopped = Some(INTERRUPTED),
+        Some(kind) => summary.stop(kind),
+        None => {}
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    summary.seconds = seconds(started.elapsed());
+    Ok(summary)
+}
+
+/// Takes companies as long as there are some and nothing speaks against it.
+fn work(shared: &Shared<'_>, turn: &(impl Fn(&Name) -> Turn + Sync), lines: &Sender<Line>) {
+    while let Some(company) = shared.next() {
+        let started = Instant::now();
+        let ended = catch_unwind(AssertUnwindSafe(|| turn(&company)));
+        let ended = ended.unwrap_or_else(|_| Turn {
+            done: Err(Error::bug(
+                "The export of the company stopped, with the place that stderr names",
+            )),
+            requests: 0,
+        });
+        let outcome = shared.judge(ended, started.elapsed());
+        if lines.send(Line { company, outcome }).is_err() {
+            return;
+        }
+    }
+}
+
+impl Shared<'_> {
+    fn next(&self) -> Option<Name> {
+        // Who ends a company is judged before the next one begins.
+        let stops = lock(&self.stops);
+        if self.interrupt.is_asked() || stops.stopped().is_some() {
+            return None;
+        }
+        lock(&self.waiting).pop_front()
+    }
+
+    fn judge(&self, turn: Turn, took: Duration) -> Outcome {
+        let Turn { done, requests } = turn;
+        let is_interrupted = done.as_ref().is_err_and(|error| self.interrupt.caused(error));
+        if !is_interrupted {
+            lock(&self.stops).take(done.as_ref().map(|_| ()));
+        }
+        let seconds = seconds(took);
+        match done {
+            Ok(Done::Exported(report)) => Outcome::Exported { report, requests, seconds },
+            Ok(Done::Compared(difference)) => Outcome::Compared { difference, requests, seconds },
+            Ok(Done::Checked) => Outcome::Checked { requests, seconds },
+            Err(error) => Outcome::failed(&error, is_interrupted, requests, took),
+        }
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const PACE: Pace = Pace { jobs: 4, shard: Shard::WHOLE };
+
+    fn names(count: usize) -> Vec<Name> {
+        (0..count).map(|number| format!("company-{number}").parse().unwrap()).collect()
+    }
+
+    fn failed(kind: Kind) -> Turn {
+        Turn { done: Err(Error::new(kind, "it failed")), requests: 1 }
+    }
+
+    fn checked() -> Turn {
+        Turn { done: Ok(Done::Checked), requests: 1 }
+    }
+
+    #[test]
+    fn a_panic_in_one_company_is_that_companys() {
+        let turn = |name: &Name| match name.as_str() {
+            "company-3" => panic!("a bug"),
+            _ => checked(),
+        };
+        let mut lines = Vec::new();
+        let told = |line: &Line| {
+            lines.push(serde_json::to_value(line).unwrap());
+            Ok(())
+        };
+        let summary = run(names(20), PACE, &Interrupt::default(), turn, told).unwrap();
+        assert_eq!((summary.checked, summary.failed, summary.exit_code()), (19, 1, 70));
+        assert_eq!((lines.len(), summary.stopped), (20, None));
+        let line = lines.iter().find(|line| line["company"] == "company-3").unwrap();
+        assert!(line["kind"] == "system" && line["message"].to_string().contains("bug"), "{line}");
+    }
+
+    #[test]
+    fn as_many_are_at_work_as_the_pace_says() {
+        for jobs in [1, 3, 64] {
+            let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let turn = |_: &Name| {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(2));
+                now.fetch_sub(1, Ordering::SeqCst);
+                checked()
+            };
+            let pace = Pace { jobs, ..PACE };
+            let summary = run(names(40), pace, &Interrupt::default(), turn, |_| Ok(())).unwrap();
+            assert_eq!((summary.companies, summary.requests), (40, 40));
+            assert!(most.load(Ordering::SeqCst) <= jobs, "{jobs}");
+        }
+    }
+
+    #[test]
+    fn an_api_that_is_down_is_asked_for_a_few_companies_alone() {
+        for jobs in [1, 4, 16] {
+            let pace = Pace { jobs, ..PACE };
+            let turn = |_: &Name| failed(Kind::Transient);
+            let summary = run(names(300), pace, &Interrupt::default(), turn, |_| Ok(())).unwrap();
+            let most = 10.max(2 * jobs) + jobs;
+            assert!(summary.failed as usize <= most, "{summary:?}");
+            assert_eq!(summary.failed + summary.not_started, 300);
+            assert_eq!((summary.stopped, summary.exit_code()), (Some("transient"), 75));
+        }
+    }
+
+    #[test]
+    fn whoever_asks_for_the_end_is_heard_before_the_next_company() {
+        let interrupt = Interrupt::default();
+        interrupt.hold().unwrap();
+        let turn = |name: &Name| match name.as_str() {
+            "company-5" => {
+                interrupt.ask();
+                Turn { done: Err(Interrupt::error()), requests: 1 }
+            }
+            _ => checked(),
+        };
+        let pace = Pace { jobs: 1, ..PACE };
+        let summary = run(names(20), pace, &interrupt, turn, |_| Ok(())).unwrap();
+        assert_eq!((summary.checked, summary.failed, summary.not_started), (5, 1, 14));
+        assert_eq!(summary.stopped, Some(INTERRUPTED));
+        assert_eq!(summary.kinds.get(INTERRUPTED), Some(&1));
+    }
+
+    #[test]
+    fn a_report_that_nobody_reads_ends_the_run() {
+        let turn = |_: &Name| checked();
+        let told = |_: &Line| Err(Error::output_closed());
+        let pace = Pace { jobs: 1, ..PACE };
+        let error = run(names(300), pace, &Interrupt::default(), turn, told).unwrap_err();
+        assert!(error.is_quiet());
+    }
+}
