@@ -32,12 +32,6 @@ impl Bits {
         row < self.0.len() && self.0.get_bit(row)
     }
 
-    /// The answers for the rows that a filter of the rows from one on lets through.
-    pub(super) fn chosen(&self, from: usize, filter: &BooleanArray) -> BooleanArray {
-        let rows = (0..filter.len()).filter(|row| filter.value(*row));
-        rows.map(|row| Some(self.get(from + row))).collect()
-    }
-
     /// The answers for some rows, as a filter takes them.
     pub(super) fn filter(&self, from: usize, rows: usize) -> BooleanArray {
         BooleanBuffer::collect_bool(rows, |row| self.get(from + row)).into()

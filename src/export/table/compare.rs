@@ -34,8 +34,6 @@ pub(super) struct Touched {
     pub(super) file: usize,
     /// For each row whether it is replaced; in a history whether it ends.
     pub(super) replaced: Bits,
-    /// In a history when each of these ends, in microseconds.
-    pub(super) ends: Vec<i64>,
 }
 
 impl Changes {
@@ -45,7 +43,7 @@ impl Changes {
         let mut files: Vec<usize> = marked.iter().map(|row| row.file as usize).collect();
         files.dedup();
         files.retain(|file| !there.contains(file));
-        let none = |file| Touched { file, replaced: Bits::all(0, false), ends: Vec::new() };
+        let none = |file| Touched { file, replaced: Bits::all(0, false) };
         self.touched.extend(files.into_iter().map(none));
         self.touched.sort_unstable_by_key(|touched| touched.file);
     }
@@ -93,7 +91,7 @@ pub(super) fn compare(
         let (later, missing) = (&mut later, &mut missing);
         let comparing = Comparing { log, file, number, winners, later, missing, how };
         if let Some(replaced) = comparing.file(&mut changes)? {
-            changes.touched.push(Touched { file: number, replaced, ends: Vec::new() });
+            changes.touched.push(Touched { file: number, replaced });
         }
     }
     for (winner, (_, is_same)) in later {

@@ -1,7 +1,7 @@
 //! Rows that are copied from one version of a table into the next.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::filter::filter_record_batch;
@@ -11,6 +11,7 @@ use super::bits::Bits;
 use super::compare::Touched;
 use super::log::{Live, Log, Version};
 use super::missing::{Missing, Vanished};
+use super::versions::Begins;
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
 use crate::export::parquet::{Files, Reader};
@@ -26,6 +27,8 @@ pub(super) struct Copying<'a> {
     pub(super) schema: &'a SchemaRef,
     /// The time of the list, at which rows are marked as deleted.
     pub(super) extracted_at: Timestamp,
+    /// In a history, when the versions begin that end others.
+    pub(super) begins: Option<&'a Begins>,
 }
 
 impl Copying<'_> {
@@ -45,9 +48,11 @@ impl Copying<'_> {
         };
         for touched in touched {
             match copied(touched.file) {
-                Some(copied) if self.mode == TableMode::History => copied.ended(touched, files)?,
-                Some(copied) => copied.rest(&touched.replaced, files)?,
                 None => {}
+                Some(copied) => match self.begins {
+                    Some(begins) => copied.ended(touched, begins, files)?,
+                    None => copied.rest(&touched.replaced, files)?,
+                },
             }
         }
         if self.mode == TableMode::Append {
@@ -88,8 +93,7 @@ impl Copied<'_> {
     }
 
     /// Copies every row of a history; those that end or are marked keep their values.
-    fn ended(&self, touched: &Touched, files: &mut Files) -> Result<()> {
-        let mut ends = touched.ends.iter().copied();
+    fn ended(&self, touched: &Touched, begins: &Begins, files: &mut Files) -> Result<()> {
         self.each(
             |_, _| true,
             |batch, first| {
@@ -98,13 +102,40 @@ impl Copied<'_> {
                 let has_marks = self.mark(first, &mut marks);
                 let ended = touched.replaced.filter(first, rows);
                 let batch = match has_marks || ended.has_true() {
-                    true => with_ends(batch, &ended, &mut ends, &marks, self.of.extracted_at)?,
+                    true => self.with_ends(batch, &ended, begins, &marks)?,
                     false => batch,
                 };
                 let stay = (first..first + rows).map(|row| Some(self.file.is_there(row)));
                 push(&batch, &stay.collect(), files)
             },
         )
+    }
+
+    /// The versions with the times at which some of them end: that of the next one, or that of deletion where they
+    /// are marked.
+    fn with_ends(
+        &self,
+        batch: RecordBatch,
+        ended: &BooleanArray,
+        begins: &Begins,
+        marks: &Bits,
+    ) -> Result<RecordBatch> {
+        let Copying { log, extracted_at, .. } = self.of;
+        let Some(before) = batch.column_by_name(VALID_TO) else { return Ok(batch) };
+        let before = before.as_primitive::<TimestampMicrosecondType>().iter();
+        let keys = batch.column(log.stream.key_index()).as_primitive::<Int64Type>().values();
+        let after = before.zip(keys).enumerate().map(|(row, (end, key))| {
+            match (ended.value(row), marks.get(row)) {
+                (true, _) => Some(begins.of_key(*key)),
+                (_, true) => Some(extracted_at.micros()),
+                _ => end,
+            }
+        });
+        let after: TimestampMicrosecondArray = after.collect();
+        let current = BooleanArray::from_iter(after.iter().map(|end| Some(end.is_none())));
+        let batch = with_marks(batch, marks, *extracted_at)?;
+        let batch = with_column(batch, VALID_TO, Arc::new(after.with_timezone("UTC")))?;
+        with_column(batch, IS_CURRENT, Arc::new(current))
     }
 
     /// Copies the rows that are marked, as further versions: the list that does not have them is the last that
@@ -179,29 +210,6 @@ fn with_marks(batch: RecordBatch, marks: &Bits, at: Timestamp) -> Result<RecordB
     let after = before.map(|(row, time)| if marks.get(row) { Some(at.micros()) } else { time });
     let after: TimestampMicrosecondArray = after.collect();
     with_column(batch, DELETED_AT, Arc::new(after.with_timezone("UTC")))
-}
-
-/// The versions with the times at which some of them end: in their order, or that of deletion where they are
-/// marked.
-fn with_ends(
-    batch: RecordBatch,
-    ended: &BooleanArray,
-    ends: &mut impl Iterator<Item = i64>,
-    marks: &Bits,
-    at: Timestamp,
-) -> Result<RecordBatch> {
-    let Some(before) = batch.column_by_name(VALID_TO) else { return Ok(batch) };
-    let before = before.as_primitive::<TimestampMicrosecondType>().iter().enumerate();
-    let after = before.map(|(row, end)| match (ended.value(row), marks.get(row)) {
-        (true, _) => ends.next(),
-        (_, true) => Some(at.micros()),
-        _ => end,
-    });
-    let after: TimestampMicrosecondArray = after.collect();
-    let current = BooleanArray::from_iter(after.iter().map(|end| Some(end.is_none())));
-    let batch = with_marks(batch, marks, at)?;
-    let batch = with_column(batch, VALID_TO, Arc::new(after.with_timezone("UTC")))?;
-    with_column(batch, IS_CURRENT, Arc::new(current))
 }
 
 fn with_column(batch: RecordBatch, name: &str, column: ArrayRef) -> Result<RecordBatch> {

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use arrow_array::{BooleanArray, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use arrow_select::filter::filter_record_batch;
 
@@ -23,7 +23,7 @@ use super::pass::Pass;
 use super::read::Read;
 use super::strangers;
 use super::survey::{Seen, Survey, Winners};
-use super::versions::{begun, compare_versions};
+use super::versions::{Begins, begun, compare_versions};
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
 use crate::export::parquet::{Files, Layout, Uploaded, Written};
@@ -157,19 +157,19 @@ impl<'r, 'a> Run<'r, 'a> {
             return Ok(pass);
         }
         let wanted = winners.wanted();
-        let dated = self.is_history().then(|| winners.dated(self.receipt.extracted_at.micros()));
-        drop(winners);
+        let extracted_at = self.receipt.extracted_at;
+        let begins = self.is_history().then(|| Begins::of(winners, extracted_at.micros()));
+        let begins = begins.as_ref();
         let mut files = self.files()?;
         if let Table { log, version: Some(version), .. } = &*self.table {
-            let extracted_at = self.receipt.extracted_at;
             let (schema, mode) = (&self.schema, self.table.options.mode);
-            Copying { log, version, mode, schema, extracted_at }.all(
+            Copying { log, version, mode, schema, extracted_at, begins }.all(
                 &pass.changes.touched,
                 &pass.deletes.rows,
                 &mut files,
             )?;
         }
-        pass.uploaded = self.write_wanted(files, &wanted, dated.as_ref())?;
+        pass.uploaded = self.write_wanted(files, &wanted, begins)?;
         Ok(pass)
     }
 
@@ -212,27 +212,26 @@ impl<'r, 'a> Run<'r, 'a> {
         &mut self,
         mut files: Files,
         wanted: &Bits,
-        dated: Option<&Bits>,
+        begins: Option<&Begins>,
     ) -> Result<Uploaded> {
         self.reply.rewind()?;
         let mut position = 0;
         while let Some(batch) = self.next_batch()? {
             let filter = wanted.filter(position, batch.num_rows());
-            let dated = dated.map(|dated| dated.chosen(position, &filter));
             position += batch.num_rows();
             let batch = filter_record_batch(&batch, &filter).map_err(bug)?;
             if batch.num_rows() > 0 {
-                files.push(self.rows(&batch, dated.as_ref())?)?;
+                files.push(self.rows(&batch, begins)?)?;
             }
         }
         files.finish()
     }
 
-    /// The rows of a batch as they are written; in a history those that are `dated` begin at their last change.
-    fn rows(&self, batch: &RecordBatch, dated: Option<&BooleanArray>) -> Result<RecordBatch> {
+    /// The rows of a batch as they are written; in a history as the versions that they begin.
+    fn rows(&self, batch: &RecordBatch, begins: Option<&Begins>) -> Result<RecordBatch> {
         let extracted_at = self.receipt.extracted_at;
         match self.is_history() {
-            true => begun(batch, self.table.log.stream, extracted_at, dated),
+            true => begun(batch, self.table.log.stream, extracted_at, begins),
             false => table_rows(batch, &self.schema, extracted_at),
         }
     }

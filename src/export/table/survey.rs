@@ -144,15 +144,6 @@ impl Winners {
         wanted
     }
 
-    /// For each row of the reply whether its time is another than that of the reply: in a history, whether its
-    /// version begins at its last change.
-    pub(super) fn dated(&self, extracted_at: i64) -> Bits {
-        let mut dated = Bits::all(self.position as usize, false);
-        let rows = self.rows.iter().filter(|row| row.time != extracted_at);
-        rows.for_each(|row| dated.set(row.position as usize, true));
-        dated
-    }
-
     /// How many have to be written.
     pub(super) fn count_wanted(&self) -> u64 {
         self.rows.iter().filter(|row| row.is_wanted).count() as u64

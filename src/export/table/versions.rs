@@ -53,27 +53,52 @@ pub(super) fn compare_versions(
     Ok(Changes { touched, vanished, ..Changes::default() })
 }
 
-/// The rows of a reply as the versions that they begin: at their last change, or, where they are not dated, at
-/// the time of the reply. Without `dated` they are the first of their keys.
+/// When the versions begin that a list adds to those of a history, and those before them end.
+pub(super) struct Begins {
+    /// The keys of those that begin at another time than the list's, in order, each with that time.
+    dated: Vec<(i64, i64)>,
+    extracted_at: i64,
+}
+
+impl Begins {
+    /// Those of the winners after [`compare_versions`], whose memory is used again: there may be millions.
+    pub(super) fn of(winners: Winners, extracted_at: i64) -> Self {
+        let is_dated = |winner: &Winner| winner.is_wanted && winner.time != extracted_at;
+        let dated = winners.rows.into_iter().filter(is_dated);
+        let mut dated: Vec<(i64, i64)> = dated.map(|winner| (winner.key, winner.time)).collect();
+        dated.shrink_to_fit();
+        Self { dated, extracted_at }
+    }
+
+    /// When the version of a key begins, in microseconds.
+    pub(super) fn of_key(&self, key: i64) -> i64 {
+        let found = self.dated.binary_search_by_key(&key, |(key, _)| *key);
+        found.ok().and_then(|at| self.dated.get(at)).map_or(self.extracted_at, |(_, from)| *from)
+    }
+}
+
+/// The rows of a reply as the versions that they begin. Without `begins` they are the first of their keys.
 pub(super) fn begun(
     batch: &RecordBatch,
     stream: &Stream,
     extracted_at: Timestamp,
-    dated: Option<&BooleanArray>,
+    begins: Option<&Begins>,
 ) -> Result<RecordBatch> {
     let rows = table_rows(batch, &table_schema(stream), extracted_at)?;
     let changed = stream.cursor_index().map(|cursor| rows.column(cursor).clone());
     let changed = changed.as_ref().map(|times| times.as_primitive::<TimestampMicrosecondType>());
-    let at = extracted_at.micros();
-    let begins = (0..rows.num_rows()).map(|row| {
-        let is_dated = dated.is_none_or(|dated| dated.value(row));
-        let changed = changed.filter(|times| is_dated && times.is_valid(row));
-        Next::first(changed.map(|times| times.value(row)), at).from
+    let keys = rows.column(stream.key_index()).as_primitive::<Int64Type>().values();
+    let from = keys.iter().enumerate().map(|(row, key)| match begins {
+        Some(begins) => begins.of_key(*key),
+        None => {
+            let changed = changed.filter(|times| times.is_valid(row));
+            Next::first(changed.map(|times| times.value(row)), extracted_at.micros()).from
+        }
     });
-    let begins = TimestampMicrosecondArray::from_iter_values(begins).with_timezone("UTC");
-    let ends = new_null_array(begins.data_type(), rows.num_rows());
+    let from = TimestampMicrosecondArray::from_iter_values(from).with_timezone("UTC");
+    let to = new_null_array(from.data_type(), rows.num_rows());
     let current = BooleanArray::from(vec![true; rows.num_rows()]);
-    let validity: [ArrayRef; 3] = [Arc::new(begins), ends, Arc::new(current)];
+    let validity: [ArrayRef; 3] = [Arc::new(from), to, Arc::new(current)];
     let columns = rows.columns().iter().cloned().chain(validity).collect();
     RecordBatch::try_new(history_schema(stream), columns)
         .map_err(|error| Error::bug("A batch is not of a history's form").caused_by(error))
@@ -97,20 +122,18 @@ impl Comparing<'_> {
     fn file(mut self) -> Result<Option<Touched>> {
         let reader = Reader::open(&self.log.store, &self.file.path, self.file.bytes)?;
         let rows = usize::try_from(reader.rows()).unwrap_or_default();
-        let (mut ended, mut ends) = (Bits::all(rows, false), Vec::new());
+        let (mut ended, mut has_ended) = (Bits::all(rows, false), false);
         let mut first = 0;
         for group in 0..reader.metadata().num_row_groups() {
             let rows = usize::try_from(reader.metadata().row_group(group).num_rows());
             let hits = self.find(&reader, group, first)?;
-            self.hits(&reader, group, &hits, |row, end| {
+            self.hits(&reader, group, &hits, |row| {
                 ended.set(first + row, true);
-                ends.push(end);
+                has_ended = true;
             })?;
             first += rows.unwrap_or_default();
         }
-        ends.shrink_to_fit();
-        let touched = Touched { file: self.number, replaced: ended, ends };
-        Ok((!touched.ends.is_empty()).then_some(touched))
+        Ok(has_ended.then_some(Touched { file: self.number, replaced: ended }))
     }
 
     /// The current versions of a row group that have a winner. Of all others only the times count, and they are
@@ -154,13 +177,13 @@ impl Comparing<'_> {
         Ok(hits)
     }
 
-    /// Compares current versions with the winners of their keys, and shows which of them end and when.
+    /// Compares current versions with the winners of their keys, and shows which of them end.
     fn hits(
         &mut self,
         reader: &Reader,
         group: usize,
         hits: &[Hit],
-        mut end: impl FnMut(usize, i64),
+        mut end: impl FnMut(usize),
     ) -> Result<()> {
         if hits.is_empty() {
             return Ok(());
@@ -179,7 +202,7 @@ impl Comparing<'_> {
                     let winner = &mut self.winners.rows[*winner];
                     let is_same = winner.hash == hashes[here];
                     if meet(winner, &validities.held(here), is_same, self.how.extracted_at) {
-                        end(*row, winner.time);
+                        end(*row);
                     }
                 }
             }

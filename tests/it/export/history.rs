@@ -4,10 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use kometsales::export::mode::TableMode;
 use kometsales::export::table::Table;
 use kometsales::plan::Plan;
+use kometsales::simulator::write_reply;
 use kometsales::streams::customers::CUSTOMERS;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -544,4 +549,63 @@ fn only_files_that_hold_what_ends_are_rewritten() {
     assert_eq!((&summary["rows"], &summary["files"]), (&json!(1), &json!(1)));
     let after = lake(&connector).live();
     assert_eq!(before.intersection(&after).count(), 2, "{before:?} {after:?}");
+}
+
+#[test]
+fn versions_end_in_whichever_row_group_they_are() {
+    const CUSTOMERS_OF_TWO_GROUPS: u64 = 107_000;
+    let place = tempfile::tempdir().unwrap();
+    let mut list = Vec::new();
+    write_reply(&mut list, CUSTOMERS_OF_TWO_GROUPS).unwrap();
+    let export = |list: &[u8], second| {
+        let how = How::of(TableMode::History);
+        let mut table = open(place.path(), &CUSTOMERS, how, at(second)).unwrap();
+        let plan = planned(&table, &CUSTOMERS, how);
+        take(&mut table, &plan, how, list, at(second)).unwrap()
+    };
+    export(&list, 1);
+    let list = String::from_utf8(list).unwrap();
+    let mut edited = String::new();
+    let mut ids = BTreeSet::new();
+    for (number, record) in list.split_inclusive("},").enumerate() {
+        // Some at both ends of the list and of each group, which are not in the order of the list.
+        let is_edited = number % 9_973 == 1;
+        let renamed = record.replacen(r#""name":""#, r#""name":"New "#, 1);
+        if is_edited {
+            let id = record.split(r#""id":""#).nth(1).and_then(|rest| rest.split('"').next());
+            ids.insert(id.unwrap().parse::<i64>().unwrap());
+        }
+        edited.push_str(if is_edited { &renamed } else { record });
+    }
+    let report = export(edited.as_bytes(), 2);
+    assert_eq!((report.rows, ids.len()), (11, 11));
+    let (mut ended, mut begun, mut rows) = (BTreeSet::new(), BTreeSet::new(), 0);
+    let lake = lake_in(place.path());
+    assert_eq!(lake.live().len(), 1);
+    for name in lake.live() {
+        let file = fs::File::open(place.path().join("customers").join(name)).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        assert_eq!(reader.metadata().num_row_groups(), 2);
+        for batch in reader.build().unwrap() {
+            let batch = batch.unwrap();
+            let time = |name| {
+                let times = batch.column_by_name(name).unwrap();
+                times.as_primitive::<TimestampMicrosecondType>().clone()
+            };
+            let (from, to) = (time("_valid_from"), time("_valid_to"));
+            let current = batch.column_by_name("_is_current").unwrap().as_boolean().clone();
+            let keys = batch.column(0).as_primitive::<Int64Type>();
+            for (row, key) in keys.values().iter().enumerate() {
+                rows += 1;
+                assert_eq!(current.value(row), to.is_null(row));
+                if to.is_valid(row) {
+                    assert_eq!(to.value(row), at(2).micros());
+                    ended.insert(*key);
+                } else if from.value(row) == at(2).micros() {
+                    begun.insert(*key);
+                }
+            }
+        }
+    }
+    assert_eq!((rows, &ended, &begun), (CUSTOMERS_OF_TWO_GROUPS + 11, &ids, &ids));
 }

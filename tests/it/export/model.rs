@@ -85,7 +85,7 @@ pub(super) enum Answers {
 
 impl How {
     /// A read of everything that may change whatever it wants to.
-    fn of(mode: TableMode) -> Self {
+    pub(super) fn of(mode: TableMode) -> Self {
         Self { mode, is_incremental: false, allow_shrink: true, answers: Answers::Gone }
     }
 }
