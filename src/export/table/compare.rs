@@ -94,16 +94,44 @@ pub(super) fn compare(
             changes.touched.push(Touched { file: number, replaced });
         }
     }
-    for (winner, (_, is_same)) in later {
-        winners.rows[winner].is_wanted &= !is_same;
+    let mut living = winners.count_living();
+    for (winner, later) in later {
+        let winner = &mut winners.rows[winner];
+        winner.is_wanted &= !later.is_same;
+        // What counts as current is the newest version, whoever wrote it.
+        living -= u64::from(winner.was == Was::Living);
+        living += u64::from(later.is_living);
     }
     changes.vanished = missing.vanished(how.extracted_at);
+    changes.vanished.living += living;
     Ok(changes)
 }
 
-/// For winners that the table has later versions of, since another export was faster: when the first of
-/// them was extracted, and whether it is the same.
-type Later = HashMap<usize, (i64, bool)>;
+/// For winners, by their positions, the later versions that the table has of them since another export was
+/// faster.
+type Later = HashMap<usize, LaterVersions>;
+
+/// Versions of a key that are later than the reply.
+struct LaterVersions {
+    /// When the first of them was extracted, and whether it is the same as the winner.
+    first: i64,
+    is_same: bool,
+    /// When the last of them became what it is, and whether it is current.
+    last: i64,
+    is_living: bool,
+}
+
+impl LaterVersions {
+    /// Takes a version more.
+    fn take(&mut self, there: &There, is_same: bool) {
+        if there.time < self.first {
+            (self.first, self.is_same) = (there.time, is_same);
+        }
+        if there.time > self.last {
+            (self.last, self.is_living) = (there.time, !there.is_deleted);
+        }
+    }
+}
 
 struct Comparing<'a> {
     log: &'a Log,
@@ -253,10 +281,9 @@ impl Comparing<'_> {
         if self.how.mode == TableMode::Append {
             // Of a history the versions right before and right after count.
             if there.time > self.how.extracted_at {
-                let first = self.later.entry(position).or_insert((there.time, is_same));
-                if there.time < first.0 {
-                    *first = (there.time, is_same);
-                }
+                let (first, last, is_living) = (there.time, there.time, !there.is_deleted);
+                let one = LaterVersions { first, is_same, last, is_living };
+                self.later.entry(position).or_insert(one).take(&there, is_same);
             } else if there.time >= winner.time {
                 winner.time = there.time;
                 winner.is_wanted = !is_same;

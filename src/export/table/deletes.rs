@@ -39,7 +39,7 @@ pub(super) struct Deletes {
 }
 
 impl Questions {
-    /// Decides. `living` is how many keys are current in the table.
+    /// Decides.
     ///
     /// # Errors
     /// `System`: the user asks the run to end.
@@ -50,7 +50,6 @@ impl Questions {
         reply: &mut dyn Reply,
         extracted_at: Timestamp,
         vanished: Vanished,
-        living: u64,
     ) -> Result<Deletes> {
         if let Some(why) = unmarked(table, plan, reply.receipt(), extracted_at) {
             table.messages.debug(&format!(
@@ -59,12 +58,12 @@ impl Questions {
             ));
             return Ok(Deletes::default());
         }
-        let missing = vanished.rows.len() as u64;
+        let (missing, living) = (vanished.rows.len() as u64, vanished.living);
         let withheld = Deletes { rows: Vec::new(), withheld: missing };
         let record = plan.stream.record;
         if !may_vanish(missing, living) && !table.options.allow_shrink {
             table.messages.warn(&format!(
-                "{missing} of the {living} {record}s that the table at {} has as current are missing from the list, more than may vanish at once, so none is marked as deleted. If they are gone, run once with --allow-shrink.",
+                "{missing} of the {living} {record}s that the table at {} has as current are missing from the list, more than may vanish at once, so none is marked as deleted. If they are gone, run once with --full-refresh --allow-shrink.",
                 table.log.place()
             ));
             return Ok(withheld);

@@ -23,7 +23,7 @@ pub(super) fn difference(mut run: Run<'_, '_>) -> Result<Difference> {
     let deletes = if is_overwrite {
         Deletes { rows: std::mem::take(&mut changes.vanished.rows), withheld: 0 }
     } else {
-        run.deletes(&mut changes, &winners)?
+        run.deletes(&mut changes)?
     };
     // It fails where too many records are rejected.
     let _ = run.reply.finish()?;

@@ -30,7 +30,7 @@ pub(super) struct MissingRows {
 pub(super) struct Vanished {
     /// The newest rows of the keys that are current and not newer than the reply, in the order of the files.
     pub(super) rows: Vec<Missing>,
-    /// How many keys are current in the table and not in the reply.
+    /// How many keys are current in the table, once those that the reply has are added.
     pub(super) living: u64,
 }
 

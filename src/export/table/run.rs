@@ -146,7 +146,7 @@ impl<'r, 'a> Run<'r, 'a> {
             unchanged: winners.rows.len() as u64 - rows,
             restored: winners.count_restored(),
             missing: changes.vanished.rows.len() as u64,
-            deletes: self.deletes(&mut changes, &winners)?,
+            deletes: self.deletes(&mut changes)?,
             changes,
             ..Pass::of_rows(Uploaded::none(self.table.log.store.clone()), rows)
         };
@@ -191,11 +191,10 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Decides which of the keys that the reply does not have are marked as deleted.
-    pub(super) fn deletes(&mut self, changes: &mut Changes, winners: &Winners) -> Result<Deletes> {
+    pub(super) fn deletes(&mut self, changes: &mut Changes) -> Result<Deletes> {
         let vanished = std::mem::take(&mut changes.vanished);
-        let living = winners.count_living() + vanished.living;
         let at = self.receipt.extracted_at;
-        self.questions.decide(self.table, self.plan, self.reply, at, vanished, living)
+        self.questions.decide(self.table, self.plan, self.reply, at, vanished)
     }
 
     /// Which row counts for each key; only for some keys where all others occur once.

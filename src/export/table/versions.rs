@@ -49,7 +49,8 @@ pub(super) fn compare_versions(
         touched.extend(comparing.file()?);
     }
     // What is as old as the reply cannot end at its time.
-    let vanished = missing.vanished(how.extracted_at - 1);
+    let mut vanished = missing.vanished(how.extracted_at - 1);
+    vanished.living += winners.count_living();
     Ok(Changes { touched, vanished, ..Changes::default() })
 }
 
