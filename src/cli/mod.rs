@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::StyledStr;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::airbyte;
@@ -187,6 +188,10 @@ pub fn main(
         let _ = writeln!(std::io::stderr(), "This program has a fault at {place}: report it.");
     }));
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.len() < 2 {
+        let _ = write!(std::io::stderr(), "{}", short_help());
+        return ExitCode::from(USAGE);
+    }
     let report = Report::of(&arguments);
     let arguments = match understood(&arguments) {
         Ok(arguments) => arguments,
@@ -204,6 +209,12 @@ pub fn main(
         Err(Failed::Reported(code)) => ExitCode::from(code),
         Err(Failed::Unreported(error)) => report.failure(&error),
     }
+}
+
+/// What there is to do, for whoever calls the program without a word.
+fn short_help() -> StyledStr {
+    let template = "{about}\n\nUsage: {name} <COMMAND>\n\n{subcommands}\n\n{name} --help            shows Singer's flags too\n{name} COMMAND --help    shows what a command takes\n";
+    Arguments::command().help_template(template).render_help()
 }
 
 /// The arguments, if they fit together.

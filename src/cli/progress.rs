@@ -3,7 +3,10 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use indicatif::{
+    HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
+use rustix::termios::tcgetwinsize;
 
 use super::environment::Environment;
 use crate::log::{Level, Log};
@@ -11,6 +14,15 @@ use crate::output::stderr::Stderr;
 
 /// How often what moves by itself is drawn anew.
 const TICK: Duration = Duration::from_millis(100);
+
+/// What moves where nobody knows how long it takes.
+const SPINNER: [char; 8] = ['⠁', '⠂', '⠄', '⡀', '⢀', '⠠', '⠐', '⠈'];
+
+/// The longest bar.
+const MAX_BAR_CHARS: usize = 32;
+
+/// A shorter bar than this shows nothing.
+const MIN_BAR_CHARS: usize = 6;
 
 /// Shows how far a run is.
 pub(super) struct Progress {
@@ -56,26 +68,23 @@ impl Log for Progress {
         if self.bar.is_hidden() {
             return;
         }
-        let template = match rows {
-            Some(_) => "{msg:>10} {bar:32} {of}  {rate}  {eta} left",
-            None => "{msg:>10} {spinner} {elapsed}",
-        };
-        let rate = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+        let what_is_done = what.to_owned();
+        let line = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            let width = tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col.into());
             // What cannot be drawn is not missed.
-            let _ = write!(text, "{} a second", HumanCount(state.per_sec() as u64));
+            let _ = text.write_str(&line(
+                &what_is_done,
+                rows.map(|_| state.into()),
+                state.elapsed(),
+                width,
+            ));
         };
-        let of = |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let all = HumanCount(state.len().unwrap_or_default());
-            let _ = write!(text, "{} of {all}", HumanCount(state.pos()));
-        };
-        let style = ProgressStyle::with_template(template)
+        let style = ProgressStyle::with_template("{line}")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
-            .with_key("rate", rate)
-            .with_key("of", of);
+            .with_key("line", line);
         // Each of these draws, so the style comes when there is something to draw with it.
         self.bar.disable_steady_tick();
         self.bar.set_length(rows.unwrap_or_default());
-        self.bar.set_message(what.to_owned());
         self.bar.set_style(style);
         self.bar.reset();
         if rows.is_none() {
@@ -85,5 +94,80 @@ impl Log for Progress {
 
     fn advance(&self, rows: u64) {
         self.bar.inc(rows);
+    }
+}
+
+/// How many rows of a stage are done.
+struct Done {
+    rows: u64,
+    all: u64,
+    per_second: f64,
+    left: Duration,
+}
+
+impl From<&ProgressState> for Done {
+    fn from(state: &ProgressState) -> Self {
+        let (rows, all) = (state.pos(), state.len().unwrap_or_default());
+        Self { rows, all, per_second: state.per_sec(), left: state.eta() }
+    }
+}
+
+/// The line of a stage, with as much of it as fits into less than `width` columns: a terminal may turn to its next line
+/// behind its last column.
+fn line(what: &str, done: Option<Done>, elapsed: Duration, width: usize) -> String {
+    let room = width.saturating_sub(1);
+    let Some(Done { rows, all, per_second, left }) = done else {
+        let turn = elapsed.as_millis() / TICK.as_millis() % SPINNER.len() as u128;
+        let elapsed = format!("{} {:#}", SPINNER[turn as usize], HumanDuration(elapsed));
+        return fitting([format!("{what:>10} {elapsed}"), elapsed], room);
+    };
+    let of = format!("{} of {}", HumanCount(rows), HumanCount(all));
+    let rate = format!("{} a second", HumanCount(per_second as u64));
+    let left = format!("{:#} left", HumanDuration(left));
+    let rest = fitting([format!("{of}  {rate}  {left}"), format!("{of}  {left}"), of], room);
+    let bar = (room.saturating_sub(12 + rest.chars().count())).min(MAX_BAR_CHARS);
+    if bar < MIN_BAR_CHARS {
+        return rest;
+    }
+    let filled =
+        (bar as u64).saturating_mul(rows).checked_div(all).unwrap_or_default().min(bar as u64)
+            as usize;
+    format!("{what:>10} {}{} {rest}", "█".repeat(filled), "░".repeat(bar - filled))
+}
+
+/// The first text that fits, or none.
+fn fitting<const N: usize>(texts: [String; N], room: usize) -> String {
+    texts.into_iter().find(|text| text.chars().count() <= room).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn done(rows: u64, all: u64) -> Option<Done> {
+        Some(Done { rows, all, per_second: 12_345.6, left: Duration::from_secs(75) })
+    }
+
+    #[test]
+    fn a_line_is_narrower_than_any_terminal() {
+        let elapsed = Duration::from_secs(4_000);
+        for width in 0..200 {
+            for (rows, all) in [(0, 0), (1, 10), (1_204, 5_000), (u64::MAX / 64, u64::MAX / 64)] {
+                let line = line("Comparing", done(rows, all), elapsed, width);
+                assert!(line.chars().count() < width.max(1), "{width}: {line:?}");
+            }
+            let line = line("Receiving", None, elapsed, width);
+            assert!(line.chars().count() < width.max(1), "{width}: {line:?}");
+        }
+    }
+
+    #[test]
+    fn a_narrow_terminal_shows_what_matters_most() {
+        let at = |width| line("Writing", done(1_204, 5_000), Duration::from_secs(3), width);
+        assert_eq!(at(20), "1,204 of 5,000");
+        assert_eq!(at(40), "1,204 of 5,000  75s left");
+        let bar = "██████░░░░░░░░░░░░░░░░░░░░";
+        assert_eq!(at(80), format!("   Writing {bar} 1,204 of 5,000  12,345 a second  75s left"));
+        assert_eq!(line("Opening", None, Duration::from_millis(3_200), 20), "   Opening ⠁ 3s");
     }
 }

@@ -193,8 +193,11 @@ fn unknown(variables: &[(OsString, OsString)]) -> Vec<String> {
         {
             continue;
         }
-        let likely = nearest(&name, known.iter().map(String::as_str));
-        let likely = likely.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+        // What all variables begin with makes none of them alike.
+        let without_prefix = known.iter().filter_map(|known| known.strip_prefix(PREFIX));
+        let likely = nearest(name.strip_prefix(PREFIX).unwrap_or(&name), without_prefix);
+        let likely = likely.map(|name| format!(" (did you mean `{PREFIX}{name}`?)"));
+        let likely = likely.unwrap_or_default();
         warnings.push(format!(
             "`{}` is not the variable of a setting{likely}. It is ignored.",
             name.escape_debug()

@@ -8,3 +8,4 @@ mod settings;
 mod signals;
 mod simulate;
 mod stdout;
+mod terminal;

@@ -319,9 +319,22 @@ fn help_has_people_first_and_fits_into_80_columns() {
     let place = |word: &str| whole.find(&format!("\n  {word} ")).unwrap();
     assert!(place("export") < place("spec") && place("demo") < place("spec"), "{whole}");
     assert!(place("read") < place("generate"), "{whole}");
-    let commands =
-        ["export", "show", "demo", "simulate", "spec", "check", "discover", "read", "generate"];
-    for screen in commands.iter().map(|command| help(&[command, "--help"])).chain([whole]) {
+    let short = finish(connector.command(&[]), b"");
+    assert_eq!((short.code, short.text()), (Some(2), ""));
+    assert!(
+        short.stderr.lines().count() < 24 && short.stderr.contains("\n  demo "),
+        "{}",
+        short.stderr
+    );
+    let (_, commands) = short.stderr.split_once("\n\n  ").unwrap();
+    let (commands, _) = commands.split_once("\n\n").unwrap();
+    let names: Vec<&str> =
+        commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    for name in ["export", "show", "demo", "simulate", "spec", "check", "discover", "read"] {
+        assert!(names.contains(&name) && whole.contains(&format!("\n  {name} ")), "{name}");
+    }
+    let screens = names.iter().flat_map(|name| [help(&[name, "--help"]), help(&[name, "-h"])]);
+    for screen in screens.chain([help(&["-h"]), whole.clone(), short.stderr.clone()]) {
         let wide = screen.lines().find(|line| line.chars().count() > 80);
         assert_eq!(wide, None);
     }
