@@ -38,6 +38,7 @@ mod memory;
 mod paint;
 #[cfg(feature = "export")]
 mod progress;
+mod python;
 mod settings;
 #[cfg(feature = "export")]
 mod show;

@@ -246,7 +246,8 @@ impl Setting {
         }
     }
 
-    fn default(&self) -> Option<Value> {
+    /// The value where none is given, if there is one.
+    pub fn default(&self) -> Option<Value> {
         match self.accepts {
             Accepts::Integer { default, .. } => default.map(Value::from),
             Accepts::Boolean { default } => Some(default.into()),

@@ -20,6 +20,7 @@ use crate::source::{Machine, Source};
 use crate::sync::{self, RejectLimits};
 
 pub mod catalog;
+pub mod definition;
 pub mod sink;
 pub mod state;
 
@@ -29,6 +30,9 @@ use state::Bookmarks;
 
 /// The setting that only Singer knows.
 const ACTIVATE_VERSIONS: &str = "emit_activate_version_messages";
+
+/// What it means.
+const ACTIVATE_VERSIONS_DESCRIPTION: &str = "Give every record a version, and activate a new one behind a complete list, so that a target can remove what is not in it.";
 
 /// What settings are called in the environment, before their names in capitals.
 const PREFIX: &str = "TAP_KOMETSALES_";
@@ -246,7 +250,7 @@ fn about(format: Format, streams: &[&Stream]) -> String {
     schema["properties"][ACTIVATE_VERSIONS] = json!({
         "type": "boolean",
         "title": "Emit ACTIVATE_VERSION",
-        "description": "Give every record a version, and activate a new one behind a complete list, so that a target can remove what is not in it.",
+        "description": ACTIVATE_VERSIONS_DESCRIPTION,
         "default": false,
     });
     let (name, version) = ("tap-kometsales", env!("CARGO_PKG_VERSION"));

@@ -45,6 +45,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("signal_hook", &["cli/"]),
     ("clap", &["cli/", "singer/mod.rs", "export/mode.rs"]),
     ("clap_complete", &["cli/"]),
+    ("clap_mangen", &["cli/"]),
     ("secrecy", &["secret.rs"]),
     ("expose_secret", &["secret.rs"]),
 ];

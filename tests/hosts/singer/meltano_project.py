@@ -87,7 +87,7 @@ class Installation:
 
     def __init__(self, folder: Path, environments: Path, wheel: Path) -> None:
         self.folder, self.environments, self.wheel = folder, environments, wheel
-        self.extractor = {**deepcopy(DEFINITION), "pip_url": str(wheel)}
+        self.extractor = {**deepcopy(DEFINITION), "pip_url": f"--no-deps {wheel}"}
         _write(folder, {"extractors": [self.extractor]})
         meltano(folder, "install").succeeded()
         meltano(folder, "--environment=dev", "state", "list").succeeded()  # makes Meltano's database

@@ -16,11 +16,13 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
+MODULE = Path(__file__).resolve().parents[3] / "python/kometsales"
+
 
 def test_the_one_that_is_shipped_is_for_every_python_and_every_c_library(shipped):
     name, _, _, tags = parse_wheel_filename(shipped.name)
     machine = platform.machine()
-    assert name == "tap-kometsales"
+    assert name == "kometsales"
     assert {(tag.interpreter, tag.abi) for tag in tags} == {("py3", "none")}
     assert {f"manylinux_2_17_{machine}", f"musllinux_1_2_{machine}"} <= {tag.platform for tag in tags}
     executable = _executable(_contents(shipped))
@@ -28,10 +30,18 @@ def test_the_one_that_is_shipped_is_for_every_python_and_every_c_library(shipped
     assert b"/ld-linux" not in executable and b"/ld-musl" not in executable
 
 
-def test_it_is_whole_and_holds_the_executable_alone(wheel, shipped, executable, checkout):
+def test_it_is_whole_and_holds_the_executable_the_module_and_two_more_names(wheel, shipped, executable, checkout):
     for built in (wheel, shipped):
         contents = _contents(built)
-        assert not any(name.endswith(".py") for name in contents)
+        scripts = {name.rpartition("/scripts/")[2] for name in contents if "/scripts/" in name}
+        assert scripts == {"kometsales", "tap-kometsales", "source-kometsales"}
+        module = {name for name in contents if ".data/" not in name and ".dist-info/" not in name}
+        assert module == {f"kometsales/{path.name}" for path in MODULE.iterdir() if path.is_file()}
+        assert "kometsales/py.typed" in module
+        metadata = next(content.decode() for name, content in contents.items() if name.endswith(".dist-info/METADATA"))
+        for line in ("Requires-Dist: nanoarrow>=0.6", "Requires-Python: >=3.9", "Description-Content-Type: text/markdown"):
+            assert line in metadata, metadata[:2000]
+        assert metadata.count("Requires-Dist:") == 1 and "Classifier: Typing :: Typed" in metadata
         for name, content in contents.items():
             if ".dist-info/" in name:
                 assert str(checkout).encode() not in content, f"{name} tells where it was built"
@@ -65,8 +75,7 @@ def _contents(wheel: Path) -> dict[str, bytes]:
 
 
 def _executable(contents: dict[str, bytes]) -> bytes:
-    (script,) = [name for name in contents if "/scripts/" in name]
-    assert script.endswith(".data/scripts/kometsales")
+    (script,) = [name for name in contents if name.endswith(".data/scripts/kometsales")]
     return contents[script]
 
 
@@ -74,12 +83,14 @@ def test_it_installs_without_a_package_index_and_its_command_runs(wheel, tmp_pat
     uv = Path(sys.executable).parent / "uv"
     for command in (
         [uv, "venv", "--quiet", "--offline", "--no-project", f"--python={sys.executable}", tmp_path / "venv"],
-        [uv, "pip", "install", "--quiet", "--offline", "--no-index", f"--python={tmp_path}/venv/bin/python", wheel],
+        [uv, "pip", "install", "--quiet", "--offline", "--no-index", "--no-deps", f"--python={tmp_path}/venv/bin/python", wheel],
     ):
         subprocess.run(command, check=True, timeout=60, cwd=tmp_path)
-    command = tmp_path / "venv/bin/kometsales"
     version = parse_wheel_filename(wheel.name)[1]
-    said = subprocess.run([command, "--version"], check=True, timeout=60, capture_output=True, text=True).stdout
-    assert str(version) in said
+    # The tap and the source need nothing but the executable, so they run without what the module needs.
+    for name in ("kometsales", "tap-kometsales", "source-kometsales"):
+        command = tmp_path / "venv/bin" / name
+        said = subprocess.run([command, "--version"], check=True, timeout=60, capture_output=True, text=True).stdout
+        assert str(version) in said
     about = subprocess.run([command, "--about", "--format=json"], check=True, timeout=60, capture_output=True).stdout
     assert json.loads(about)["version"] == str(version)

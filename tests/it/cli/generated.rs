@@ -36,6 +36,34 @@ fn the_kept_specification_is_the_generated_one() {
 }
 
 #[test]
+fn the_kept_settings_of_the_python_module_are_the_generated_ones() {
+    assert_kept("python/kometsales/_settings.py", &["python"]);
+}
+
+#[test]
+fn the_kept_definition_for_meltano_is_the_generated_one() {
+    let wheels = "--no-index --no-deps --find-links $MELTANO_PROJECT_ROOT/wheels kometsales";
+    assert_kept("examples/meltano/tap-kometsales.yml", &["meltano", "--pip-url", wheels]);
+    let version = format!("pip_url: \"kometsales=={}\"", env!("CARGO_PKG_VERSION"));
+    assert!(generate(&["meltano"]).text().contains(&version));
+}
+
+#[test]
+fn the_manual_page_has_every_command_with_its_flags() {
+    let page = generate(&["man"]);
+    for part in VERBS.iter().map(|verb| format!(".SH {}", verb.to_uppercase())) {
+        assert!(page.text().contains(&part), "{part}");
+    }
+    for flag in ["full\\-refresh", "timezone", "allow\\-shrink", "fault"] {
+        assert!(page.text().contains(&format!("\\-\\-{flag}")), "{flag}");
+    }
+    assert!(
+        page.text().contains(".TH kometsales 1")
+            && !page.text().contains("KOMETSALES_AUTHENTICATION_TOKEN=")
+    );
+}
+
+#[test]
 fn the_kept_specification_is_what_spec_answers() {
     let kept: serde_json::Value = serde_json::from_slice(&generate(&["spec"]).stdout).unwrap();
     let answer = Connector::configured(json!({})).run(&["spec"]);
