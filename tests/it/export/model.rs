@@ -5,6 +5,9 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use kometsales::config::Config;
 use kometsales::error::{Error, Kind};
 use kometsales::export::difference::Difference;
@@ -645,4 +648,40 @@ fn a_long_file_has_several_row_groups_each_sorted_by_key_with_statistics_and_a_p
     assert_eq!(value("kometsales.version").as_deref(), Some(env!("CARGO_PKG_VERSION")));
     assert_eq!(value("kometsales.schema_version").as_deref(), Some("1"));
     assert_eq!(value("kometsales.extracted_at"), Some(at(1).to_string()));
+}
+
+#[test]
+fn rows_of_every_batch_and_row_group_are_marked_where_they_are() {
+    const CUSTOMERS_OF_TWO_GROUPS: u64 = 110_000;
+    let mut whole = Vec::new();
+    write_reply(&mut whole, CUSTOMERS_OF_TWO_GROUPS).unwrap();
+    let whole = String::from_utf8(whole).unwrap();
+    // The first piece begins the list, the last one ends it.
+    let is_left_out = |number: usize| number % 1000 == 500;
+    let (mut gone, mut fewer) = (Vec::new(), String::new());
+    for (number, piece) in whole.split_inclusive('}').enumerate() {
+        if is_left_out(number) {
+            gone.push(piece.split('"').nth(3).unwrap().parse::<i64>().unwrap());
+        } else {
+            fewer.push_str(piece);
+        }
+    }
+    gone.sort_unstable();
+    for mode in [TableMode::Merge, TableMode::Append] {
+        let place = tempfile::tempdir().unwrap();
+        export(place.path(), &CUSTOMERS, mode, whole.as_bytes(), at(1)).unwrap();
+        let report = export(place.path(), &CUSTOMERS, mode, fewer.as_bytes(), at(2)).unwrap();
+        assert_eq!(report.deleted, Some(gone.len() as u64), "{mode:?}");
+        let (mut deleted, mut rows) = (Vec::new(), 0);
+        for batch in lake(place.path()).batches() {
+            let keys = batch.column_by_name("id").unwrap().as_primitive::<Int64Type>();
+            let times = batch.column_by_name("_deleted_at").unwrap();
+            rows += batch.num_rows() as u64;
+            let marked = (0..batch.num_rows()).filter(|row| times.is_valid(*row));
+            deleted.extend(marked.map(|row| keys.value(row)));
+        }
+        deleted.sort_unstable();
+        assert_eq!(deleted, gone, "{mode:?}");
+        assert_eq!(report.table_rows, Some(rows), "{mode:?}");
+    }
 }

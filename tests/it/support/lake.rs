@@ -104,6 +104,12 @@ impl Lake {
         serde_json::from_str(noted.unwrap()).unwrap()
     }
 
+    /// The rows of the newest version, file by file.
+    pub(crate) fn batches(&self) -> Vec<RecordBatch> {
+        let live = self.live();
+        live.iter().flat_map(|name| parquet_batches(&self.0[name])).collect()
+    }
+
     /// The rows of the newest version, sorted by key and by when they were extracted.
     pub(crate) fn rows(&self) -> Vec<Value> {
         let mut rows: Vec<Value> =
@@ -124,9 +130,13 @@ fn sort(rows: &mut [Value]) {
 
 /// The rows of a Parquet file, as JSON.
 pub(crate) fn parquet_rows(bytes: &[u8]) -> Vec<Value> {
+    parquet_batches(bytes).iter().flat_map(json_rows).collect()
+}
+
+fn parquet_batches(bytes: &[u8]) -> Vec<RecordBatch> {
     let file = Bytes::copy_from_slice(bytes);
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
-    reader.flat_map(|batch| json_rows(&batch.unwrap())).collect()
+    reader.map(Result::unwrap).collect()
 }
 
 /// The rows of an Arrow IPC stream, as JSON.
