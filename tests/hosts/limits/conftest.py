@@ -23,15 +23,17 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def replies(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Makes replies of so many customers, each once: `replies(1000, seed="b")`."""
+    """Makes replies of so many customers, each once: `replies(1000, seed="b")`; one of `lacks` of them is left out."""
     folder = tmp_path_factory.mktemp("replies")
 
-    def make(customers: int, seed: str = "a") -> Path:
-        path = folder / f"{customers}-{seed}.json"
+    def make(customers: int, seed: str = "a", lacks: int | None = None) -> Path:
+        path = folder / f"{customers}-{seed}-{lacks}.json"
         if not path.exists():
             with path.open("w") as file:
                 file.write('{"status": "1", "message": "OK", "customers": [')
                 for id in range(customers):
+                    if lacks and id % lacks == 1:
+                        continue
                     file.write("," if id else "")
                     file.write(json.dumps(customer(id, seed), ensure_ascii=False))
                 file.write("]}")

@@ -1,9 +1,10 @@
-"""Replies that stand in files, served without a server's memory or pace in the way."""
+"""Replies that stand in files, served without a server's memory or pace in the way. Who is asked for by `id` is gone."""
 
 from __future__ import annotations
 
 import http.server
 import json
+import tempfile
 import threading
 from pathlib import Path
 
@@ -15,11 +16,14 @@ class Served:
 
     def __init__(self) -> None:
         self.files: dict[str, Path] = {}
+        self._folder = tempfile.TemporaryDirectory()
+        self.nobody = Path(self._folder.name) / "nobody.json"
+        self.nobody.write_text('{"status": "1", "message": "OK", "customers": []}')
         served = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                path = served.files[self.path.split("/")[1]]
+                path = served.nobody if "&id=" in self.path else served.files[self.path.split("/")[1]]
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(path.stat().st_size))
@@ -53,3 +57,4 @@ class Served:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._folder.cleanup()

@@ -60,6 +60,19 @@ def test_a_merge_of_a_million_customers_into_as_many(
     assert changed.peak_mib <= MERGE_MIB, changed
 
 
+@pytest.mark.parametrize("mode", ["merge", "append"])
+def test_a_list_of_a_million_customers_that_lacks_one_in_a_hundred(
+    executable: Path, config: Path, served: Served, replies: Callable[..., Path], tmp_path: Path, mode: str
+) -> None:
+    export = [executable, "export", "--full-refresh", "--json", "--mode", mode, "--to", "lake", "--config", config]
+    assert run(export, tmp_path).exit_code == 0
+    served.files["list"] = replies(CUSTOMERS, lacks=100)
+    fewer = run(export, tmp_path)
+    assert fewer.exit_code == 0, fewer
+    assert json.loads(fewer.stdout)["deleted"] == CUSTOMERS // 100
+    assert fewer.peak_mib <= MERGE_MIB, fewer
+
+
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
