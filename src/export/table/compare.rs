@@ -279,7 +279,7 @@ impl Comparing<'_> {
         let is_same = winner.hash == there.hash && !there.is_deleted;
         let was = if there.is_deleted { Was::Deleted } else { Was::Living };
         if self.how.mode == TableMode::Append {
-            // Of a history the versions right before and right after count.
+            // Of the versions of a key those right before and right after count.
             if there.time > self.how.extracted_at {
                 let (first, last, is_living) = (there.time, there.time, !there.is_deleted);
                 let one = LaterVersions { first, is_same, last, is_living };

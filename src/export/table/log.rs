@@ -77,7 +77,7 @@ pub(super) struct Change<'a> {
     pub(super) added: &'a [Written],
     /// Positions in [`Version::files`].
     pub(super) removed: Vec<usize>,
-    /// What history says of it.
+    /// What the commit says of it.
     pub(super) metrics: Vec<(&'static str, u64)>,
 }
 

@@ -588,7 +588,7 @@ fn show_says_what_is_in_a_table_and_in_a_file() {
 }
 
 #[test]
-fn show_counts_each_customer_of_a_history_once() {
+fn show_counts_each_customer_of_an_append_table_once() {
     let simulator = simulator(20);
     let connector = Connector::of(&simulator);
     into_table(&connector, &["--mode", "append"]);
