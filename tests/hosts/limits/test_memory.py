@@ -43,10 +43,11 @@ def test_an_export_of_a_million_customers(executable: Path, config: Path, tmp_pa
     assert done.peak_mib <= EXPORT_MIB, done
 
 
+@pytest.mark.parametrize("mode", ["merge", "history"])
 def test_a_merge_of_a_million_customers_into_as_many(
-    executable: Path, config: Path, served: Served, replies: Callable[..., Path], tmp_path: Path
+    executable: Path, config: Path, served: Served, replies: Callable[..., Path], tmp_path: Path, mode: str
 ) -> None:
-    export = [executable, "export", "--full-refresh", "--json", "--to", "lake", "--config"]
+    export = [executable, "export", "--mode", mode, "--full-refresh", "--json", "--to", "lake", "--config"]
     assert run([*export, config], tmp_path).exit_code == 0
     again = run([*export, config], tmp_path)
     assert again.exit_code == 0, again
