@@ -113,7 +113,14 @@ impl Given {
             }
             Some("GLOBAL") => {
                 let global = members.remove("global").ok_or("a GLOBAL state has no `global`")?;
+                let has_shared = global.get("shared_state").is_some_and(|shared| {
+                    !shared.is_null()
+                        && shared.as_object().is_none_or(|members| !members.is_empty())
+                });
                 match global.get("stream_states") {
+                    Some(Value::Array(streams)) if streams.is_empty() && has_shared => {
+                        Err("a GLOBAL state has a `shared_state` alone, which is of no stream")
+                    }
                     Some(Value::Array(streams)) => {
                         streams.iter().cloned().try_for_each(|stream| self.add_stream(stream))
                     }

@@ -40,6 +40,8 @@ pub(crate) struct Envelope {
     pub(crate) list_is_scalar: bool,
     /// The first member of another name that is a list of objects.
     pub(crate) other_list: Option<String>,
+    /// The first member of another name with a list of objects further inside.
+    pub(crate) inner_list: Option<String>,
     /// How many members came again under a name that had come before.
     pub(crate) duplicates: u64,
     /// False if reading stopped because the taker had enough.
@@ -120,10 +122,11 @@ pub(crate) fn read<R: BufRead>(
                 envelope.list_is_scalar = !read_list(window, elements, &envelope)?;
             }
             Member::Other => {
-                if envelope.other_list.is_none() && begins_list_of_objects(window)? {
-                    envelope.other_list = Some(std::mem::take(&mut other));
+                if let Some(depth) = walk(window)? {
+                    let Envelope { other_list, inner_list, .. } = &mut envelope;
+                    let seen = if depth == 1 { other_list } else { inner_list };
+                    seen.get_or_insert_with(|| std::mem::take(&mut other));
                 }
-                walk(window)?;
             }
         }
         if elements.has_enough(&envelope) {
@@ -170,7 +173,7 @@ fn open<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
         .text()
         .trim_start()
         .starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    Err(match walk(window).and_then(|()| end(window)) {
+    Err(match walk(window).and_then(|_| end(window)) {
         Ok(()) => Fault::NotAnObject,
         // Text often begins with a number.
         Err(Fault::MoreThanOneValue { .. }) if !begins_with_number => Fault::NotAnObject,
@@ -224,25 +227,6 @@ fn grow<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Looks whether the next value is a list whose first element is an object. Nothing is read.
-fn begins_list_of_objects<R: BufRead>(window: &mut Window<R>) -> Result<bool, Fault> {
-    loop {
-        let mut parser = Parser::new(window.text());
-        let mut look = || {
-            if parser.peek()? != b'[' {
-                return Ok(false);
-            }
-            parser.advance();
-            Ok(parser.peek()? == b'{')
-        };
-        match look() {
-            Ok(is_list) => return Ok(is_list),
-            Err(Stop::Short) => window.fill()?,
-            Err(stop) => return Err(fault(stop, window.position())),
-        }
-    }
-}
-
 /// Runs a parse that keeps its own place and reads on with more of the reply.
 fn resume<R: BufRead>(
     window: &mut Window<R>,
@@ -271,12 +255,24 @@ fn fault(stop: Stop, position: u64) -> Fault {
     }
 }
 
-fn walk<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
+/// Walks over a value. How deep the outermost list in it stands whose first element is an object: 1 for the value itself.
+fn walk<R: BufRead>(window: &mut Window<R>) -> Result<Option<u32>, Fault> {
     let mut walk = Walk::new();
+    let mut list = None;
     resume(window, |parser| {
-        while !walk.step(parser)? {}
-        Ok(())
-    })
+        loop {
+            if let Some(depth) = walk.begins_list()
+                && list.is_none_or(|least| depth < least)
+                && parser.peek()? == b'{'
+            {
+                list = Some(depth);
+            }
+            if walk.step(parser)? {
+                return Ok(());
+            }
+        }
+    })?;
+    Ok(list)
 }
 
 /// Reads what stands for the list. False if it is a scalar; null and empty text are no list at all.
@@ -313,7 +309,7 @@ fn end<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
             let at_reply = window.position() + at as u64;
             window.consume(at);
             return Err(match walk(window) {
-                Ok(()) | Err(Fault::TooDeep { .. } | Fault::Cut { .. }) => {
+                Ok(_) | Err(Fault::TooDeep { .. } | Fault::Cut { .. }) => {
                     Fault::MoreThanOneValue { at: at_reply }
                 }
                 Err(_) => Fault::Malformed { at: at_reply, expected: "the end of the reply" },

@@ -179,9 +179,9 @@ impl Explain<'_> {
                 "The reply of {host} to {} has a `{}` that is neither a list nor an object nor null. If it persists, the API has changed: please report it.",
                 stream.method, stream.list
             ))),
-            Some(Status::Success) => match &envelope.other_list {
-                Some(other) if is_empty => Err(Error::data(format!(
-                    "The reply of {host} to {} has no `{}`, but a list of objects called `{}`. If it persists, the API has changed: please report it.",
+            Some(Status::Success) => match elsewhere(envelope) {
+                Some((how, other)) if is_empty => Err(Error::data(format!(
+                    "The reply of {host} to {} has no `{}`, but a list of objects {how} `{}`. If it persists, the API has changed: please report it.",
                     stream.method,
                     stream.list,
                     self.shown(other)
@@ -247,6 +247,14 @@ impl Explain<'_> {
         let shown: String = line.chars().take(MOST_SHOWN).collect();
         if shown.len() < line.len() { format!("{shown}…") } else { shown }
     }
+}
+
+/// A list of objects that may be the records under another name. Further inside of a member only where the list is missing:
+/// where it is there and empty, nothing else has to be it.
+fn elsewhere(envelope: &Envelope) -> Option<(&'static str, &str)> {
+    let inner = || envelope.inner_list.as_deref().filter(|_| !envelope.has_list());
+    let outer = envelope.other_list.as_deref().map(|name| ("called", name));
+    outer.or_else(|| inner().map(|name| ("inside", name)))
 }
 
 /// A number with commas between its thousands.

@@ -31,6 +31,12 @@ impl Walk {
         Self { depth: 0, kinds: 0, next: Next::Value }
     }
 
+    /// How many lists and objects are open around the next value, if it is the first one of a list. Its end may stand
+    /// in its place.
+    pub(crate) fn begins_list(&self) -> Option<u32> {
+        (self.next == Next::ValueOrEnd).then_some(self.depth)
+    }
+
     /// Reads one token. True once the value has ended.
     pub(crate) fn step(&mut self, parser: &mut Parser<'_>) -> Result<bool, Stop> {
         let start = parser.position();

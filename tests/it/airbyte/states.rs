@@ -220,6 +220,8 @@ fn no_odd_form_of_a_state_is_a_full_read_without_a_word() {
         json!([{"type": "GLOBAL", "global": {}}]),
         json!([{"type": "GLOBAL", "global": "x"}]),
         json!([{"type": "GLOBAL", "global": {"shared_state": {"a": 1}}}]),
+        json!([{"type": "GLOBAL", "global": {"shared_state": {"a": 1}, "stream_states": []}}]),
+        json!([{"type": "GLOBAL", "global": {"shared_state": [], "stream_states": []}}]),
         json!([{"type": "GLOBAL", "global": {"stream_states": {}}}]),
         json!([{"type": "GLOBAL", "global": {"stream_states": null}}]),
         json!([{"type": "GLOBAL", "global": {"stream_states": [null]}}]),

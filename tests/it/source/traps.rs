@@ -30,6 +30,9 @@ fn a_list_under_another_name_is_no_short_success() {
         r#"{"status":1,"customers":[],"clients":[ {}]}"#.to_owned(),
         format!(r#"{{"status":1,"customers":"","data":{records}}}"#),
         format!(r#"{{"status":1,"total":1,"tags":["a"],"Customers":{records}}}"#),
+        format!(r#"{{"status":1,"data":{{"customers":{records}}}}}"#),
+        format!(r#"{{"data":{{"total":1,"page":[[{records}]]}},"status":1}}"#),
+        format!(r#"{{"tags":[[]],"data":[[{{"id":1}}]],"status":1,"errors":[]}}"#),
     ] {
         let answer = read(Reply::json(body.clone())).failed(Data);
         let error = answer.error();
@@ -58,6 +61,8 @@ fn a_reply_without_a_list_is_no_rows_and_activates_nothing() {
         r#"{"status":"1","message":"OK"}"#,
         r#"{"status":1,"customers":[],"errors":[],"tags":["a",{}],"page":{"of":1}}"#,
         r#"{"status":1,"customers":null}"#,
+        r#"{"status":1,"customers":[],"page":{"sort":[{"by":"id"}]}}"#,
+        r#"{"status":1,"page":{"sort":["id",{}],"of":{"x":[]}},"tags":[[],["a"]]}"#,
     ] {
         let answer = read(Reply::json(body)).succeeded();
         assert_eq!(answer.records().len(), 0, "{body}");
