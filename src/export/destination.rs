@@ -71,7 +71,8 @@ impl FromStr for Destination {
         }
         let place = Place::parse(text)?;
         let mut parents = place.path().parts();
-        if let Some(log) = parents.position(|part| part.as_ref() == "_delta_log") {
+        if let Some(log) = parents.position(|part| part.as_ref().eq_ignore_ascii_case("_delta_log"))
+        {
             let table = place.path().parts().take(log).collect();
             return Err(Error::config(format!(
                 "{place} is inside the log of a table. Did you mean {}?",
@@ -94,12 +95,16 @@ impl FromStr for Destination {
 
 impl Destination {
     fn file(place: Place) -> Result<Self> {
-        if place.is_local() && std::path::Path::new(&place.to_string()).is_dir() {
-            return Err(Error::config(format!(
+        let there = std::fs::metadata(place.to_string()).ok().filter(|_| place.is_local());
+        match there {
+            Some(there) if there.is_dir() => Err(Error::config(format!(
                 "{place} is a folder, and a place that ends in .parquet is a file. Use another name, or move the folder away."
-            )));
+            ))),
+            Some(there) if !there.is_file() => Err(Error::config(format!(
+                "{place} is a pipe or a device, and a Parquet file is replaced whole. Use another name, or --to - for a stream."
+            ))),
+            _ => Ok(Self::File(place)),
         }
-        Ok(Self::File(place))
     }
 }
 
@@ -280,6 +285,7 @@ mod tests {
             ("s3://b/lake/_delta_log", "s3://b/lake?"),
             ("s3://b/lake/customers/_delta_log/x", "s3://b/lake/customers?"),
             ("s3://b/lake/_delta_log/x.parquet", "s3://b/lake?"),
+            ("/no/such/lake/_DELTA_LOG", "/no/such/lake?"),
         ] {
             let error = parsed(text).unwrap_err();
             assert_eq!(error.kind(), Kind::Config);
@@ -290,5 +296,10 @@ mod tests {
         std::fs::create_dir(&spark).unwrap();
         let error = parsed(spark.to_str().unwrap()).unwrap_err();
         assert!(error.to_string().contains("is a folder"), "{error}");
+        let pipe = folder.path().join("pipe.parquet");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.is_ok_and(|made| made.success()));
+        let error = parsed(pipe.to_str().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("is a pipe"), "{error}");
     }
 }

@@ -28,6 +28,9 @@ const SLOW_UPLOAD: &str = "RequestTimeout";
 /// What the HTTP library says of an address that it may only reach over TLS.
 const HTTP_REFUSED: &str = "URL scheme is not allowed";
 
+/// What stores say of a part of a file that ends before it.
+const TOO_SHORT: [&str; 2] = ["Wanted range starting at", "416 Range"];
+
 /// What the resolver says of a name that no name server knows.
 const NAME_NOT_FOUND: &str = "no record";
 
@@ -46,6 +49,11 @@ impl Store {
         if cause.starts_with(NAME_NOT_FOUND) {
             return Error::transient(format!(
                 "{place} cannot be reached: the name of its host is not known. Check the endpoint and the bucket's name, and run again."
+            ));
+        }
+        if TOO_SHORT.iter().any(|text| cause.contains(text)) {
+            return Error::config(format!(
+                "{place} is damaged: it is shorter than it was written. Restore the file, or export once with --mode overwrite."
             ));
         }
         let kind = kind(&error);

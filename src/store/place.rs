@@ -181,6 +181,8 @@ fn local(path: &LocalPath) -> Result<Url> {
         // It may lead to a link that was not looked at.
         return local(&canonical);
     }
+    // One may come from the folder that the program is in, or from where a link leads.
+    refuse_backslash(&canonical.to_string_lossy())?;
     url_of(&canonical).ok_or_else(|| {
         Error::config(format!(
             "The path {shown} is not UTF-8, which no reader of tables takes. Rename it."
@@ -304,5 +306,8 @@ mod tests {
         assert!(parsed("dangling").unwrap_err().to_string().contains("a link to nothing"));
         assert!(parsed("dangling/x").unwrap_err().to_string().contains("a link to nothing"));
         assert!(parsed("file/x").unwrap_err().to_string().contains("is a file"));
+        std::fs::create_dir(root.join("a\\b")).unwrap();
+        std::os::unix::fs::symlink(root.join("a\\b"), root.join("plain")).unwrap();
+        assert!(parsed("plain/lake").unwrap_err().to_string().contains("a backslash"));
     }
 }

@@ -31,6 +31,17 @@ const OTHER_NAMES: [(&str, &str); 8] = [
     ("wasbs", "abfss"),
 ];
 
+/// What hosts of stores end with, and how their places are written.
+const HOSTS: [(&str, &str); 4] = [
+    (".amazonaws.com", "s3://bucket/path"),
+    (".googleapis.com", "gs://bucket/path"),
+    (
+        ".core.windows.net",
+        "az://container/path or abfss://container@account.dfs.core.windows.net/path",
+    ),
+    (".cloudflarestorage.com", "s3://bucket/path, with the host in AWS_ENDPOINT_URL"),
+];
+
 /// Refuses what is not a place but nearly one, by its text alone.
 ///
 /// # Errors
@@ -51,18 +62,39 @@ pub(super) fn refuse(text: &str) -> Result<()> {
         return Err(without_slashes(text, scheme));
     }
     refuse_lost_colon(text, first)?;
+    refuse_host(text, first)?;
     refuse_backslash(text)
 }
 
-/// Quotes and blanks around a place, as files of settings keep them.
+/// `bucket.s3.amazonaws.com/x`: the address of a store without its scheme.
+fn refuse_host(text: &str, first: &str) -> Result<()> {
+    let host = first.to_ascii_lowercase();
+    let Some((_, scheme)) = HOSTS.iter().find(|(ending, _)| host.ends_with(ending)) else {
+        return Ok(());
+    };
+    if LocalPath::new(first).exists() {
+        return Ok(());
+    }
+    let shown = if may_be_shown(text) { format!("`{text}`") } else { "The place".to_owned() };
+    Err(Error::config(format!(
+        "{shown} begins with the host of a store, and is no folder of this machine. Use {scheme}."
+    )))
+}
+
+/// Quotes and blanks around a place, as files of settings and documents keep them, and what is not seen.
 fn refuse_quotes(text: &str) -> Result<()> {
-    let bare = text.trim_matches(|c: char| c.is_whitespace() || "\"'`".contains(c));
+    let bare = text.trim_matches(is_around);
     if bare == text || LocalPath::new(text).exists() {
         return Ok(());
     }
     let meant = if may_be_shown(bare) { format!("Did you mean {bare}?") } else { String::new() };
     let fault = "The place to export to begins or ends with a quote or a blank, which would be a part of its name.";
     Err(Error::config(format!("{fault} {meant}").trim_end().to_owned()))
+}
+
+/// Whether a character around a text is no part of it: a blank, a quote, or what a copied text has there unseen.
+fn is_around(c: char) -> bool {
+    c.is_whitespace() || "\"'`“”„‘’‚«»‹›\u{200b}\u{2060}\u{feff}".contains(c)
 }
 
 /// What a shell replaces, unless it is in quotes.
@@ -78,7 +110,7 @@ fn refuse_variables(text: &str) -> Result<()> {
             "`{text}` begins with ~, which the shell did not replace because of quotes. {meant}"
         )));
     }
-    let first = rest.split('/').next().unwrap_or_default();
+    let first = rest.split(['/', '\\']).next().unwrap_or_default();
     let is_of_windows = first.len() > 2 && first.starts_with('%') && first.ends_with('%');
     // Names of buckets have none of these.
     let is_unfilled = rest.len() < text.len() && first.contains(['$', '{', '<']);
@@ -118,6 +150,7 @@ fn without_slashes(text: &str, scheme: &str) -> Error {
             if may_be_shown(text) { format!("`{text}`") } else { "The place".to_owned() }
         ));
     }
+    let behind = behind.replace('\\', "/");
     let behind = behind.trim_start_matches('/');
     let lower = scheme.to_ascii_lowercase();
     let (meant, slashes) = match meant_by(&lower) {
@@ -260,6 +293,16 @@ mod tests {
             ("lake ", "Did you mean lake?"),
             (" s3://b/x", "Did you mean s3://b/x?"),
             ("lake\n", "Did you mean lake?"),
+            ("“lake”", "Did you mean lake?"),
+            ("«s3://b/x»", "Did you mean s3://b/x?"),
+            ("\u{feff}lake", "Did you mean lake?"),
+            ("s3://b/x\u{200b}", "Did you mean s3://b/x?"),
+            ("s3:\\b\\x", "Did you mean s3://b/x?"),
+            ("%USERPROFILE%\\lake", "variable"),
+            ("b.s3.amazonaws.com/x", "s3://bucket/path"),
+            ("S3.eu-west-1.Amazonaws.com/b/x", "s3://bucket/path"),
+            ("storage.googleapis.com/b/x", "gs://bucket/path"),
+            ("a.blob.core.windows.net/c/x", "az://container/path"),
             ("", "empty"),
             ("  ", "empty"),
         ] {
@@ -293,6 +336,9 @@ mod tests {
         for text in [
             "lake",
             "./s3:x",
+            "./b.s3.amazonaws.com/x",
+            "amazonaws.com/x",
+            "a“b”/x",
             "./$x",
             "./~x",
             "lake~",

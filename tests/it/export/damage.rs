@@ -75,6 +75,21 @@ fn a_gap_in_the_log_is_refused() {
     assert_eq!(answer.code, Some(78), "{}", answer.stderr);
 }
 
+#[test]
+fn a_data_file_that_lost_its_bytes_is_damage_and_not_a_passing_failure() {
+    let (simulator, connector) = table_of(1);
+    let folder = connector.folder().join("lake/customers");
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "parquet") {
+            fs::write(path, "").unwrap();
+        }
+    }
+    simulator.change(5);
+    refused(&connector, &["--full-refresh"], "is damaged: it is shorter than it was written");
+    assert_eq!(into_table(&connector, &["--mode", "overwrite"])["table_rows"], 40);
+}
+
 /// Takes actions out of commits, as a checkpoint of another tool does to notes.
 fn lose(connector: &Connector, versions: std::ops::Range<u64>, what: &[&str]) {
     for version in versions {
