@@ -86,7 +86,8 @@ pub fn check_certificates(file: &Path) -> Result<()> {
 
 /// Whether the HTTP library takes it for a proxy; what it does not take it passes by in silence.
 fn is_proxy(value: &str) -> bool {
-    let Ok(uri) = value.trim().parse::<Uri>() else { return false };
+    // A blank around it is no part of a URL: the library then passes the proxy by.
+    let Ok(uri) = value.parse::<Uri>() else { return false };
     let is_http = uri.scheme_str().is_none_or(|scheme| matches!(scheme, "http" | "https"));
     let Some(authority) = uri.authority() else { return false };
     let place = authority.as_str().rsplit('@').next().unwrap_or_default();
@@ -141,6 +142,14 @@ mod tests {
                 "socks4a://proxy",
                 "http://proxy:port",
                 "http://me:hid den@proxy",
+                "http://proxy:3128 ",
+                " http://proxy:3128",
+                "http://proxy:3128\n",
+                "\"http://proxy:3128\"",
+                "http:/proxy:3128",
+                "//proxy:3128",
+                "http://proxy:99999",
+                "http://me:hid#den@proxy",
             ] {
                 let proxies = with(name, value);
                 assert_eq!(proxies.variable(), Some(name));
