@@ -1,12 +1,13 @@
 //! How a failure is reported: a line on stderr, and with `--json` one object where the result would be.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::USAGE;
+use crate::config::may_be_token;
 use crate::error::{Error, Kind};
 use crate::log::escaped;
 
@@ -47,16 +48,25 @@ impl Report {
     }
 
     /// Reports a command line that is not understood, as the parser says it, or answers a request for help.
-    pub(super) fn answer(self, answer: &clap::Error) -> ExitCode {
+    pub(super) fn answer(self, answer: &clap::Error, arguments: &[OsString]) -> ExitCode {
         if !answer.use_stderr() {
             // Help and version are answers too, and go to stdout.
-            let _ = answer.print();
-            return ExitCode::SUCCESS;
+            return match answer.print().and_then(|()| std::io::stdout().flush()) {
+                Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                    self.failure(&Error::system(format!(
+                        "stdout could not be written: {error}. Check what it goes to, and run again."
+                    )))
+                }
+                _ => ExitCode::SUCCESS,
+            };
         }
-        if self != Self::JsonOnStderr {
-            let _ = answer.print();
-        }
-        let text = answer.render().to_string();
+        let said = answer.render().to_string();
+        let text = without_tokens(&said, arguments);
+        let _ = match self {
+            Self::JsonOnStderr => Ok(()),
+            _ if text == said => answer.print(),
+            _ => write!(std::io::stderr(), "{text}"),
+        };
         let sentence = text.trim_start_matches("error: ").split("\n\n").next().unwrap_or_default();
         let words: Vec<&str> = sentence.split_whitespace().collect();
         self.object("usage", USAGE.into(), &escaped(&words.join(" ")));
@@ -81,6 +91,19 @@ impl Report {
             Self::JsonOnStderr => writeln!(std::io::stderr(), "{line}"),
         };
     }
+}
+
+/// What the parser says, without an argument that may be a token: it repeats what it does not understand.
+fn without_tokens(text: &str, arguments: &[OsString]) -> String {
+    let values = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    let values = values.map(|text| match text.split_once('=') {
+        Some((flag, value)) if flag.starts_with('-') => value,
+        _ => text,
+    });
+    let is_hidden = |text: &&str| {
+        !text.starts_with('-') && !text.contains(['/', '\\', ' ']) && may_be_token(text)
+    };
+    values.filter(is_hidden).fold(text.to_owned(), |text, value| text.replace(value, "[not shown]"))
 }
 
 #[cfg(test)]

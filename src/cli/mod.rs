@@ -199,7 +199,8 @@ pub fn main(
         Err(answer) => {
             // A place is refused by what it means, not by how the command line is written.
             let meant = answer.source().and_then(|cause| cause.downcast_ref::<Error>());
-            return meant.map_or_else(|| report.answer(&answer), |error| report.failure(error));
+            return meant
+                .map_or_else(|| report.answer(&answer, &arguments), |error| report.failure(error));
         }
     };
     let attempt = AssertUnwindSafe(|| perform(arguments, report, streams));

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the run cleans up where something would be left behind, and ends as the signal asks.
+//! Ctrl-C, SIGTERM, and a terminal that is closed: the run cleans up where something would be left behind, and ends as the signal asks.
 //!
 //! Every command watches for them. As the first process of a container the program would otherwise never end: the
 //! kernel gives such a process no signal that it does not handle.
@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -15,6 +15,9 @@ use crate::interrupt::Interrupt;
 
 /// What a shell adds to the number of a signal in the exit code of a process that it ended.
 const SIGNALLED: i32 = 128;
+
+/// Signals by which a person, a terminal or a scheduler ends a process.
+const WATCHED: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 /// Signals that are watched for.
 pub(super) struct Watch {
@@ -31,8 +34,7 @@ impl Watch {
     pub(super) fn start() -> Result<Self> {
         let watch = Self { interrupt: Interrupt::default(), caught: Arc::default() };
         let ignored = ignored();
-        let watched =
-            [SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+        let watched = WATCHED.into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
         let cannot = |error: std::io::Error| {
             Error::system(format!("Signals cannot be watched: {error}. Run again."))
                 .caused_by(error)

@@ -16,14 +16,10 @@ use crate::secret::Token;
 use crate::streams::ALL;
 
 pub mod settings;
+mod token;
 
 use settings::{Accepts, DEFAULT_BASE_URL, SETTINGS};
-
-/// The API documents 50; a whole file in its place is a mistake.
-const MAX_TOKEN_BYTES: usize = 200;
-
-/// A shorter token is none, and would be found in every text that is searched for it.
-const MIN_TOKEN_CHARACTERS: usize = 8;
+pub use token::may_be_token;
 
 /// Characters of a value that a message shows.
 const MAX_SHOWN_CHARACTERS: usize = 60;
@@ -147,12 +143,7 @@ impl Config {
             values.origins_at_fault(parts).join(", "),
             values.faults.join("; ")
         );
-        // What is too short to be a token is a part of many words.
-        let has_token = values
-            .members
-            .get("authentication_token")
-            .is_some_and(|raw| raw.get().chars().count() >= MIN_TOKEN_CHARACTERS + r#""""#.len());
-        Err(Error::config(if has_token { config.token.redact(&message) } else { message }))
+        Err(Error::config(values.redacted(&message)))
     }
 }
 
@@ -216,21 +207,7 @@ impl Values {
     fn token(&mut self, key: &'static str) -> Token {
         let faults = self.faults.len();
         let token = self.text(key).unwrap_or_default();
-        let is_quoted = |quote| token.starts_with(quote) || token.ends_with(quote);
-        let fault = if token.trim().is_empty() {
-            Some("is missing")
-        } else if token.trim() != token || token.contains(char::is_control) {
-            Some("has blanks around it or a line break in it")
-        } else if is_quoted('"') || is_quoted('\'') {
-            Some("has quotes around it, as some files of variables keep them")
-        } else if token.chars().count() < MIN_TOKEN_CHARACTERS {
-            Some("is shorter than 8 characters")
-        } else if token.len() > MAX_TOKEN_BYTES {
-            Some("is longer than 200 bytes")
-        } else {
-            None
-        };
-        if let Some(fault) = fault
+        if let Some(fault) = token::fault(&token)
             && self.faults.len() == faults
         {
             self.fault(key, fault);
@@ -297,6 +274,8 @@ impl Values {
             Some(Accepts::Secret) | None => true,
             _ => false,
         };
+        // A token that was cut would not be found any more.
+        let value = self.redacted(value);
         let shown: String = value.chars().take(MAX_SHOWN_CHARACTERS).collect();
         let cut = if shown.len() < value.len() { "…" } else { "" };
         if is_secret {
@@ -305,6 +284,17 @@ impl Values {
             self.fault(key, &format!("is {shown}{cut}"));
         }
         None
+    }
+
+    /// A text without the token. What is too short to be one is a part of many words.
+    fn redacted(&self, text: &str) -> String {
+        let raw = self.members.get("authentication_token").map(|raw| raw.get());
+        match raw.and_then(|raw| serde_json::from_str::<String>(raw).ok()) {
+            Some(token) if token.chars().count() >= token::MIN_TOKEN_CHARACTERS => {
+                Token::new(token).redact(text)
+            }
+            _ => text.to_owned(),
+        }
     }
 
     fn fault(&mut self, key: &'static str, what: &str) {
@@ -328,6 +318,11 @@ impl Values {
             .keys()
             .filter(|key| settings::setting(key).is_none() && !others.contains(&key.as_str()))
             .map(|key| {
+                // Without a token, one of them may have taken its place.
+                if !self.members.contains_key("authentication_token") && may_be_token(key) {
+                    return "a key that is not shown, since it may be the token, is not a setting"
+                        .to_owned();
+                }
                 let nearest = settings::nearest(key, SETTINGS.iter().map(|setting| setting.key));
                 let nearest =
                     nearest.map(|key| format!(" (did you mean `{key}`?)")).unwrap_or_default();

@@ -107,6 +107,8 @@ fn no_secret_is_shown_even_of_a_file_that_is_no_object() {
         r#"{"authentication_token": ["s3cr3t-t0k3n"]}"#,
         r#"{"authentication_token": "s3cr3t-t0k3n"#,
         r#"{"authentication_token": "s3cr3t-t0k3n", "name": ["s3cr3t-t0k3n"]}"#,
+        r#"{"s3cr3t-t0k3n": "authentication_token"}"#,
+        r#"{"authentication_token": "s3cr3t-t0k3n", "s3cr3t-t0k3n": 1, "name": []}"#,
     ] {
         let error = parse(json).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("s3cr3t-t0k3n"), "{error}");
@@ -139,6 +141,13 @@ fn a_token_has_8_characters_and_neither_quotes_nor_blanks_around_it() {
         ("'abcdefghij'", "quotes"),
         ("\"abcdefghij\"", "quotes"),
         ("\"abcdefghij", "quotes"),
+        ("“abcdefghij”", "quotes"),
+        ("`abcdefghij`", "quotes"),
+        ("«abcdefghij»", "quotes"),
+        ("abcdefghij’", "quotes"),
+        ("\u{feff}abcdefghij", "not seen"),
+        ("abcde\u{200b}fghij", "not seen"),
+        ("abcdefghij\u{a0}", "blanks"),
         (" abcdefghij", "blanks"),
         ("abcdefghij\n", "line break"),
         (&"x".repeat(201), "longer than 200"),
@@ -168,6 +177,11 @@ fn a_fault_shows_the_value_unless_it_may_be_a_secret() {
         let error = fault(member);
         assert!(error.contains(shown), "{member}: {error}");
         assert!(!error.contains("hidden"), "{error}");
+    }
+    // A token is looked for before a long value is cut, or its beginning would be shown.
+    for before in 30..70 {
+        let error = fault(&format!(r#""timezone": "{}s3cr3t-t0k3n""#, "é".repeat(before)));
+        assert!(!error.contains("s3cr"), "{before}: {error}");
     }
     let long = fault(&format!(r#""timezone": "{}""#, "é".repeat(500)));
     assert!(long.chars().count() < 300 && long.contains('…'), "{long}");

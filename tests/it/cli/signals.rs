@@ -42,7 +42,7 @@ fn the_first_process_of_a_container_ends_at_once_with_the_code_of_the_signal() {
         println!("left out: this user may make no process namespace");
         return;
     }
-    for (name, code) in [("TERM", 143), ("INT", 130)] {
+    for (name, code) in [("TERM", 143), ("INT", 130), ("HUP", 129), ("QUIT", 131)] {
         for arguments in [
             &["read", "--config", "config.json", "--catalog", "catalog.json"][..],
             &["check", "--config", "config.json"],

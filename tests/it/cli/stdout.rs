@@ -46,6 +46,17 @@ fn output_that_is_discarded_is_no_error_however_it_is() {
 }
 
 #[test]
+fn an_answer_of_the_parser_that_cannot_be_written_is_an_error_too() {
+    let connector = Connector::of(&simulator(0));
+    for arguments in [&["--help"][..], &["--version"], &["export", "--help"], &["help"]] {
+        let (code, stderr) = redirected(&connector, arguments, ">/dev/full");
+        assert_eq!(code, Some(70), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("stdout could not be written"), "{stderr}");
+        assert_eq!(redirected(&connector, arguments, "| true").1, "", "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_reader_that_leaves_after_any_number_of_bytes_is_no_message() {
     let simulator = simulator(2000);
     let connector = Connector::of(&simulator);

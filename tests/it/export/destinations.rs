@@ -299,6 +299,28 @@ fn a_token_in_place_of_a_configuration_is_not_shown() {
 }
 
 #[test]
+fn a_token_in_the_place_of_another_argument_is_not_shown() {
+    let connector = Connector::configured(serde_json::json!({}));
+    let token = "k0m3t-s3cr3t-t0k3n";
+    for command in [
+        &["export", token][..],
+        &["export", "--to", "lake", "--json", token],
+        &["check", token],
+        &["simulate", "--port", token],
+        &["generate", token],
+        &["export", "--to", "lake", "--mode=k0m3t-s3cr3t-t0k3n"],
+        &[token],
+    ] {
+        let answer = connector.run(command);
+        let said = format!("{}{}", answer.text(), answer.stderr);
+        assert!(!said.contains(token), "{command:?}: {said}");
+        assert_eq!(answer.code, Some(2), "{command:?}: {said}");
+    }
+    // What cannot be one is repeated, as it helps.
+    assert!(connector.run(&["exprot"]).stderr.contains("exprot"));
+}
+
+#[test]
 fn a_configuration_in_another_encoding_is_named_as_such() {
     let connector = Connector::configured(serde_json::json!({}));
     let text = r#"{"authentication_token": "abcdefgh"}"#;
