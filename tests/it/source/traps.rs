@@ -32,7 +32,7 @@ fn a_list_under_another_name_is_no_short_success() {
         format!(r#"{{"status":1,"total":1,"tags":["a"],"Customers":{records}}}"#),
         format!(r#"{{"status":1,"data":{{"customers":{records}}}}}"#),
         format!(r#"{{"data":{{"total":1,"page":[[{records}]]}},"status":1}}"#),
-        format!(r#"{{"tags":[[]],"data":[[{{"id":1}}]],"status":1,"errors":[]}}"#),
+        r#"{"tags":[[]],"data":[[{"id":1}]],"status":1,"errors":[]}"#.to_owned(),
     ] {
         let answer = read(Reply::json(body.clone())).failed(Data);
         let error = answer.error();
