@@ -1,4 +1,4 @@
-//! `export` and `show` in a build without the feature `export`.
+//! `export`, `show` and `vacuum` in a build without the feature `export`.
 
 use std::ffi::OsString;
 
@@ -16,6 +16,6 @@ pub(super) struct Options {
 /// Why nothing is done.
 pub(super) fn refused() -> Error {
     Error::config(
-        "`export` and `show` are not in this build, which is kept small for Airbyte. Use the `kometsales` package.",
+        "`export`, `show` and `vacuum` are not in this build, which is kept small for Airbyte. Use the `kometsales` package.",
     )
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use clap::Args;
@@ -18,6 +18,7 @@ use super::progress::Progress;
 use super::settings::Flags;
 use super::signals::Watch;
 use super::summary::{Summary, json_line};
+use super::vacuum::{age, refuse_short};
 use crate::config::{Config, UnknownKeys};
 use crate::error::{Error, Failed, Result};
 use crate::export::file::ParquetFile;
@@ -69,6 +70,9 @@ pub(super) struct Options {
     /// Replace a file or a table by less than half of its rows
     #[arg(long)]
     allow_shrink: bool,
+    /// After a commit, at most once a day, remove files that no version of this age needs: 7d
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    vacuum: Option<Duration>,
     /// End with one JSON object in place of a summary
     #[arg(long)]
     pub(super) json: bool,
@@ -97,6 +101,7 @@ impl Options {
             is_whole: self.reads_all(stream),
             allow_shrink: self.allow_shrink,
             is_dry_run: self.dry_run,
+            vacuum: self.vacuum,
         }
     }
 
@@ -118,6 +123,12 @@ impl Options {
                 "--dry-run and --check exclude each other: one reads everything, the other nothing",
             );
         }
+        if !is_table && self.vacuum.is_some() {
+            return Err(
+                "--vacuum is for tables: a .parquet file and a stream have no older versions",
+            );
+        }
+        refuse_short(self.vacuum)?;
         if self.to == Some(Destination::Stdout) && self.check {
             return Err("--check has nothing to test where the rows go to stdout");
         }

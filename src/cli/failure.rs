@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::USAGE;
 use crate::config::may_be_token;
@@ -80,10 +80,7 @@ impl Report {
     }
 
     fn object(self, kind: &str, exit_code: i32, message: &str) {
-        let retry = exit_code == i32::from(Kind::Transient.exit_code());
-        let error =
-            json!({"kind": kind, "exit_code": exit_code, "message": message, "retry": retry});
-        let line = json!({ "error": error });
+        let line = json!({ "error": described(kind, exit_code, message) });
         // Where it cannot be written there is nobody to read it.
         let _ = match self {
             Self::Text => Ok(()),
@@ -104,6 +101,12 @@ fn without_tokens(text: &str, arguments: &[OsString]) -> String {
         !text.starts_with('-') && !text.contains(['/', '\\', ' ']) && may_be_token(text)
     };
     values.filter(is_hidden).fold(text.to_owned(), |text, value| text.replace(value, "[not shown]"))
+}
+
+/// A failure as it is in JSON.
+pub(super) fn described(kind: &str, exit_code: i32, message: &str) -> Value {
+    let retry = exit_code == i32::from(Kind::Transient.exit_code());
+    json!({"kind": kind, "exit_code": exit_code, "message": message, "retry": retry})
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ mod signals;
 mod simulate;
 #[cfg(feature = "export")]
 mod summary;
+#[cfg(feature = "export")]
+mod vacuum;
 
 use environment::Environment;
 use failure::Report;
@@ -75,8 +77,11 @@ enum Command {
     /// Show what is in an exported table or file
     #[cfg(feature = "export")]
     Show(show::Options),
+    /// Remove files that no kept version of a table needs
+    #[cfg(feature = "export")]
+    Vacuum(vacuum::Options),
     #[cfg(not(feature = "export"))]
-    #[command(name = "export", alias = "show", hide = true, disable_help_flag = true)]
+    #[command(name = "export", aliases = ["show", "vacuum"], hide = true, disable_help_flag = true)]
     Absent(absent::Options),
     /// See it work against the built-in simulator; needs no token
     Demo(demo::Options),
@@ -113,7 +118,7 @@ impl Command {
     fn level(&self) -> Level {
         match self {
             #[cfg(feature = "export")]
-            Self::Export(_) => Level::Warn,
+            Self::Export(_) | Self::Vacuum(_) => Level::Warn,
             Self::Check(options) if options.text => Level::Warn,
             _ => Level::Info,
         }
@@ -158,6 +163,8 @@ impl Command {
                 read_once(options.config.iter().chain(options.companies.paths()))?;
                 options.check()
             }
+            #[cfg(feature = "export")]
+            Self::Vacuum(options) => options.check(),
             _ => Ok(()),
         }
     }
@@ -314,6 +321,8 @@ fn run(
         Command::Export(options) => export::run(&options, level, stdout, streams, signals, report),
         #[cfg(feature = "export")]
         Command::Show(options) => Ok(show::run(&options, stdout, streams)?),
+        #[cfg(feature = "export")]
+        Command::Vacuum(options) => vacuum::run(&options, level, stdout, streams, signals, report),
         #[cfg(not(feature = "export"))]
         Command::Absent(_) => Err(absent::refused().into()),
         Command::Demo(options) => Ok(demo::run(&options, stdout)?),

@@ -11,7 +11,7 @@ use super::summary::json_line;
 use crate::error::{Error, Result};
 use crate::export::Destination;
 use crate::export::report::Kind;
-use crate::export::table::{Contents, of_file, of_table};
+use crate::export::table::{Contents, of_file, of_table, tables};
 use crate::interrupt::Interrupt;
 use crate::model::Stream;
 use crate::output::stdout::Stdout;
@@ -36,13 +36,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// What to show.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// The place that `export --to` was given
+    /// The place that `export --to` was given, or the folder of many companies
     #[arg(value_name = "URL")]
     place: Destination,
     /// The stream to show [default: customers]
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
-    /// Show it as one JSON object
+    /// Show it as one JSON object per table
     #[arg(long)]
     json: bool,
 }
@@ -61,22 +61,29 @@ pub(super) fn run(
         interrupt: Interrupt::default(),
         proxies: Environment::proxies(),
     };
-    let contents = match &options.place {
-        Destination::Table(table) => of_table(Store::open(&table.place, &store)?, table, stream)?,
-        Destination::File(place) => of_file(&Store::open(place, &store)?, stream)?,
-        Destination::Stdout => {
-            return Err(Error::config(
-                "A stream on stdout cannot be shown. Name a table or a file.",
-            ));
+    let mut say = |contents: &Contents, is_first: bool| {
+        let text = if options.json {
+            json_line(contents)?
+        } else {
+            let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
+            let text = as_text(contents, stream, paint);
+            if is_first { text } else { format!("\n{text}") }
+        };
+        stdout.say(&text)
+    };
+    match &options.place {
+        Destination::Table(table) => {
+            let store = Store::open(&table.place, &store)?;
+            for (number, table) in tables(&store, table, stream)?.into_iter().enumerate() {
+                say(&of_table(store.clone(), table, stream)?, number == 0)?;
+            }
+            Ok(())
         }
-    };
-    let text = if options.json {
-        json_line(&contents)?
-    } else {
-        let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
-        as_text(&contents, stream, paint)
-    };
-    stdout.say(&text)
+        Destination::File(place) => say(&of_file(&Store::open(place, &store)?, stream)?, true),
+        Destination::Stdout => {
+            Err(Error::config("A stream on stdout cannot be shown. Name a table or a file."))
+        }
+    }
 }
 
 fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {

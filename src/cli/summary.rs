@@ -91,6 +91,10 @@ impl Summary<'_> {
             files => format!(" in {}", plural(files as u64, "file")),
         };
         lines.push(("size", format!("{}{files}", DecimalBytes(report.bytes))));
+        if let Some(vacuumed) = report.vacuumed {
+            let files = plural(vacuumed.count, "file");
+            lines.push(("vacuum", format!("{files} removed, {}", DecimalBytes(vacuumed.bytes))));
+        }
         lines.push(("seconds", format!("{:.3}", self.elapsed.as_secs_f64())));
         if self.stream.cursor().is_some() {
             let cursor = report.cursor.map_or_else(|| "none".to_owned(), |at| at.to_string());

@@ -61,6 +61,17 @@ pub struct Report {
     pub extracted_at: Timestamp,
     /// Rows of the table now.
     pub table_rows: Option<u64>,
+    /// What the vacuum after the commit removed; `None` if there was none.
+    pub vacuumed: Option<Vacuumed>,
+}
+
+/// What a vacuum removed.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Vacuumed {
+    /// How many files.
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 impl Report {
@@ -87,6 +98,7 @@ impl Report {
             cursor: None,
             extracted_at: receipt.extracted_at,
             table_rows: None,
+            vacuumed: None,
         }
     }
 }

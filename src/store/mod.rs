@@ -24,11 +24,14 @@ mod open;
 mod place;
 mod probe;
 mod slips;
+mod tend;
 mod upload;
 
 pub(crate) use explain::kind_among;
 pub use open::Options;
 pub use place::Place;
+pub(crate) use probe::is_probe;
+pub(crate) use tend::Temporary;
 pub(crate) use upload::Upload;
 
 /// How often a wait looks whether the user asked the run to end.

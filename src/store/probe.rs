@@ -8,6 +8,21 @@ use rustix::fs::{Access, access};
 use super::Store;
 use crate::error::{Error, Result};
 
+/// What the names of small objects begin with that are there for a moment. Readers of folders pass over what begins with
+/// a dot.
+const PREFIX: &str = ".kometsales-";
+
+/// A name for such an object that no other has.
+pub(super) fn object_name() -> String {
+    format!("{PREFIX}{:016x}", fastrand::u64(..))
+}
+
+/// Whether a name is one of these: a run that was killed may have left it.
+pub(crate) fn is_probe(name: &str) -> bool {
+    let digits = name.strip_prefix(PREFIX).unwrap_or_default();
+    digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 impl Store {
     /// Writes a small object into a folder and removes it. Where the folder is to be a table the object is
     /// created twice as well: the second creation has to be refused, since that is what keeps two exports
@@ -21,9 +36,7 @@ impl Store {
             return Ok(());
         }
         self.interrupt().hold()?;
-        // Readers of folders pass over what begins with a dot.
-        let name = format!(".kometsales-{:016x}", fastrand::u64(..));
-        let path = folder.clone().join(name);
+        let path = folder.clone().join(object_name());
         let probed = self.write_twice(&path, is_table && !self.single_writer);
         // It is removed even if the user asks the run to end.
         let removed = match self.runtime.block_on(self.bare.delete(&path)) {

@@ -39,9 +39,14 @@ pub(super) struct Touched {
 impl Changes {
     /// Files of which rows are marked are touched as well.
     pub(super) fn touch(&mut self, marked: &[Missing]) {
-        let there: HashSet<usize> = self.touched.iter().map(|touched| touched.file).collect();
         let mut files: Vec<usize> = marked.iter().map(|row| row.file as usize).collect();
         files.dedup();
+        self.touch_files(files);
+    }
+
+    /// Files are touched, though no row of them is replaced.
+    pub(super) fn touch_files(&mut self, mut files: Vec<usize>) {
+        let there: HashSet<usize> = self.touched.iter().map(|touched| touched.file).collect();
         files.retain(|file| !there.contains(file));
         let none = |file| Touched { file, replaced: Bits::all(0, false) };
         self.touched.extend(files.into_iter().map(none));

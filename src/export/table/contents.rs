@@ -10,12 +10,11 @@ use arrow_schema::Schema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::locate::locate;
+use super::locate::TableFolder;
 use super::log::{Log, Version};
 use super::note::{DOMAIN, Note};
 use super::times::Times;
 use crate::error::{Error, Result};
-use crate::export::destination::TablePlace;
 use crate::export::mode::TableMode;
 use crate::export::parquet::Reader;
 use crate::export::report::Kind;
@@ -76,13 +75,12 @@ pub struct Run {
     pub at: Timestamp,
 }
 
-/// What is in the table of a stream at a place.
+/// What is in a table of a stream.
 ///
 /// # Errors
 /// `Config`: there is none, or it cannot be read. `Transient`: the store cannot be reached.
-pub fn of_table(store: Store, place: &TablePlace, stream: &'static Stream) -> Result<Contents> {
-    let folder = locate(&store, place, stream)?;
-    let log = Log::new(store, folder, stream);
+pub fn of_table(store: Store, table: TableFolder, stream: &'static Stream) -> Result<Contents> {
+    let log = Log::new(store, table.0, stream);
     match log.load()? {
         Some(version) => of_version(&log, &version),
         None => Err(Error::config(format!(

@@ -57,6 +57,44 @@ pub(in crate::export) fn refuse_itself(
     }
 }
 
+/// The folder of a table.
+#[derive(Debug, Clone)]
+pub struct TableFolder(pub(super) Path);
+
+impl TableFolder {
+    /// Where it is, as people write it.
+    pub fn shown(&self, store: &Store) -> String {
+        store.shown(&self.0)
+    }
+}
+
+/// The tables of a stream at a place: the one that an export finds there, or else each `NAME/STREAM` below, as many
+/// companies have them.
+///
+/// # Errors
+/// `Config`: there is none, or the place and the folder below are both tables. `Transient`: the store cannot be reached.
+pub fn tables(store: &Store, place: &TablePlace, stream: &Stream) -> Result<Vec<TableFolder>> {
+    let itself = store.path().clone();
+    let below = store.followed(itself.clone().join(stream.name))?;
+    if has_log(store, &itself)? || has_log(store, &below)? {
+        return Ok(vec![TableFolder(locate(store, place, stream)?)]);
+    }
+    let mut found = Vec::new();
+    for folder in store.folders(&itself)? {
+        let table = store.followed(folder)?.join(stream.name);
+        if has_log(store, &table)? {
+            found.push(TableFolder(store.followed(table)?));
+        }
+    }
+    if found.is_empty() {
+        return Err(Error::config(format!(
+            "There is no table at {}. Pass the place that `export --to` was given.",
+            store.shown(&below)
+        )));
+    }
+    Ok(found)
+}
+
 /// Refuses something new inside the folder of a table: the table's path, given with one part too many.
 ///
 /// # Errors

@@ -38,8 +38,8 @@ pub(in crate::export) struct Log {
     pub(super) store: Store,
     pub(super) folder: Path,
     pub(super) stream: &'static Stream,
-    root: Url,
-    engine: DefaultEngine<TokioMultiThreadExecutor>,
+    pub(super) root: Url,
+    pub(super) engine: DefaultEngine<TokioMultiThreadExecutor>,
 }
 
 /// One version of a table.
@@ -305,7 +305,7 @@ impl Log {
         }
     }
 
-    fn explain(&self, verb: &str, error: KernelError) -> Error {
+    pub(super) fn explain(&self, verb: &str, error: KernelError) -> Error {
         match error {
             KernelError::Backtraced { source, .. } => self.explain(verb, *source),
             KernelError::ObjectStore(error) => self.store.explain(&self.folder, error),

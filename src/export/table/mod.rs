@@ -15,19 +15,31 @@ mod keys;
 mod locate;
 mod log;
 mod missing;
+mod names;
 mod note;
+mod older;
 mod pass;
+mod past;
 mod read;
 mod recover;
+mod removal;
+mod retention;
 mod run;
+mod small;
 mod strangers;
 mod survey;
 mod times;
+mod vacuum;
 mod validity;
 mod versions;
 
 pub use contents::{Contents, of_file, of_table};
+pub use locate::{TableFolder, tables};
 pub(super) use locate::{refuse_inside, refuse_itself};
+pub use removal::Removed;
+pub use vacuum::{REJECTS_RETENTION, RETENTION, VacuumOptions, Vacuumed, vacuum};
+
+use std::time::Duration;
 
 use self::log::{Log, Version};
 use self::run::Run;
@@ -45,6 +57,9 @@ use crate::sink::{Reply, Sink};
 use crate::state::State;
 use crate::store::Store;
 
+/// Between two vacuums that follow exports, in microseconds: a day.
+const VACUUM_PAUSE_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// What an export does with a table.
 #[derive(Debug, Clone, Copy)]
 pub struct TableOptions {
@@ -56,6 +71,8 @@ pub struct TableOptions {
     pub allow_shrink: bool,
     /// Whether nothing is written: the export says what it would change.
     pub is_dry_run: bool,
+    /// For how long versions stay readable where a vacuum follows the commit, at most once a day.
+    pub vacuum: Option<Duration>,
 }
 
 /// A table that takes one export.
@@ -69,6 +86,8 @@ pub struct Table<'a> {
     messages: &'a dyn Messages,
     report: Option<Report>,
     difference: Option<Difference>,
+    /// Whether the commit noted that a vacuum follows it.
+    is_vacuum_due: bool,
 }
 
 impl<'a> Table<'a> {
@@ -101,8 +120,51 @@ impl<'a> Table<'a> {
             None => log.store.probe(&log.folder, true).map(|()| None)?,
         };
         let run = run_name(now);
-        let (report, difference) = (None, None);
-        Ok(Self { log, version, there, options, run, messages, report, difference })
+        Ok(Self {
+            log,
+            version,
+            there,
+            options,
+            run,
+            messages,
+            report: None,
+            difference: None,
+            is_vacuum_due: false,
+        })
+    }
+
+    /// When the table counts as vacuumed with a commit at this time: then, where a vacuum is due.
+    fn vacuumed_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let noted = self.version.as_ref().and_then(|version| version.note.as_ref());
+        let last = noted.and_then(|noted| noted.vacuumed_at);
+        let is_due = last.is_none_or(|last| {
+            // A time that is yet to come is of a clock that was wrong.
+            last > now || now.micros() - last.micros() >= VACUUM_PAUSE_MICROS
+        });
+        if self.options.vacuum.is_some() && is_due { Some(now) } else { last }
+    }
+
+    /// The vacuum after a commit. The rows are committed, so its failure is a warning.
+    fn vacuum(&mut self) {
+        let Some(retain) = self.options.vacuum.filter(|_| self.is_vacuum_due) else { return };
+        let options = VacuumOptions {
+            retain: Some(retain),
+            rejects: REJECTS_RETENTION,
+            is_dry_run: false,
+            vacuum: None,
+        };
+        let Log { store, folder, stream, .. } = &self.log;
+        let folder = TableFolder(folder.clone());
+        match vacuum::vacuum(store.clone(), folder, stream, &options, self.messages) {
+            Ok(done) => {
+                if let Some(report) = &mut self.report {
+                    report.vacuumed = Some(done.total());
+                }
+            }
+            Err(error) => self
+                .messages
+                .warn(&format!("The rows are committed, but the vacuum after it failed: {error}")),
+        }
     }
 
     /// The mode that the table has after the export: an overwrite keeps what is there.
@@ -188,6 +250,8 @@ impl Sink for Table<'_> {
             self.difference = Some(dry_run::difference(Run::new(self, plan, reply))?);
             return Ok(());
         }
-        Run::new(self, plan, reply).take()
+        Run::new(self, plan, reply).take()?;
+        self.vacuum();
+        Ok(())
     }
 }

@@ -36,6 +36,8 @@ pub(in crate::export) struct Note {
     pub(in crate::export) made: Option<Made>,
     /// The filters that its rows were asked for with, by their settings. Not noted before 0.2.
     pub(in crate::export) filters: Option<BTreeMap<String, String>>,
+    /// When the last export committed that a vacuum was to follow.
+    pub(in crate::export) vacuumed_at: Option<Timestamp>,
 }
 
 /// What a commit made of the table.
@@ -60,6 +62,7 @@ impl Note {
             "state": self.state.to_json(stream),
             "made": self.made.map(|made| json!({"version": made.version, "rows": made.rows})),
             "filters": self.filters,
+            "vacuumed_at": self.vacuumed_at.map(|time| time.to_string()),
         })
     }
 
@@ -99,6 +102,7 @@ impl Note {
                 _ => None,
             },
             filters: serde_json::from_value(json["filters"].clone()).unwrap_or_default(),
+            vacuumed_at: json["vacuumed_at"].as_str().and_then(|time| Zone::UTC.parse(time)),
         })
     }
 }
@@ -127,6 +131,7 @@ mod tests {
                 state: State { cursor, scope: Some("abc".into()), list: None },
                 made: cursor.map(|_| Made { version: 7, rows: 12 }),
                 filters: cursor.map(|_| BTreeMap::from([("name".into(), "Flores".into())])),
+                vacuumed_at: cursor,
             };
             let mut json = note.to_json(&CUSTOMERS);
             assert_eq!(Note::from_json(&json.to_string(), &CUSTOMERS, "t").unwrap(), note);

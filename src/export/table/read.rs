@@ -98,6 +98,7 @@ mod tests {
             state,
             made: None,
             filters: None,
+            vacuumed_at: None,
         }
     }
 

@@ -21,9 +21,9 @@ use super::log::{Change, Committed};
 use super::note::{Made, Note};
 use super::pass::Pass;
 use super::read::Read;
-use super::strangers;
 use super::survey::{Seen, Survey, Winners};
 use super::versions::{Begins, begun, compare_versions};
+use super::{small, strangers};
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
 use crate::export::parquet::{Files, Layout, Uploaded, Written};
@@ -156,6 +156,7 @@ impl<'r, 'a> Run<'r, 'a> {
         if pass.is_nothing() {
             return Ok(pass);
         }
+        small::take_along(self.table.version.as_ref(), self.table.options.mode, &mut pass.changes);
         let wanted = winners.wanted();
         let extracted_at = self.receipt.extracted_at;
         let begins = self.is_history().then(|| Begins::of(winners, extracted_at.micros()));
@@ -261,6 +262,7 @@ impl<'r, 'a> Run<'r, 'a> {
     /// was uploaded is removed then.
     fn commit(&mut self, pass: Pass, checkpoint: &Checkpoint) -> Result<bool> {
         let note = self.note(checkpoint);
+        let is_vacuum_due = note.vacuumed_at == Some(self.receipt.extracted_at);
         let mut report = self.report(&pass, &note)?;
         if let Some(version) = self.has_it_all(&pass, &note) {
             report.version = Some(version);
@@ -277,6 +279,7 @@ impl<'r, 'a> Run<'r, 'a> {
                 drop(change);
                 pass.uploaded.keep();
                 report.version = Some(number);
+                self.table.is_vacuum_due = is_vacuum_due;
                 self.end(report);
                 Ok(true)
             }
@@ -376,6 +379,7 @@ impl<'r, 'a> Run<'r, 'a> {
             state: checkpoint.state().clone(),
             made: None,
             filters: Some(self.plan.filters.clone()),
+            vacuumed_at: self.table.vacuumed_at(self.receipt.extracted_at),
         };
         let noted = self.table.version.as_ref().and_then(|version| version.note.as_ref());
         self.read.note(own, noted, self.conflicts > 0)

@@ -36,6 +36,7 @@ SUMMARY = {
     "cursor",
     "extracted_at",
     "table_rows",
+    "vacuumed",
 }
 KINDS = {"inserted", "updated", "deleted", "restored", "unchanged"}
 DIFFERENCE = {"to", "kind", "mode", "dry_run", "version", "received", "rejects", "extracted_at", "is_complete", "withheld"} | KINDS

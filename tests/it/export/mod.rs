@@ -12,4 +12,5 @@ mod places;
 mod readers;
 mod stores;
 mod streams;
+mod vacuum;
 mod vanishing;

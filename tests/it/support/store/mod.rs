@@ -120,6 +120,21 @@ impl Store {
         objects.put(bucket, key, bytes.into(), &Condition::None).unwrap();
     }
 
+    /// Removes an object behind everybody's back.
+    pub(crate) fn remove(&self, bucket: &str, key: &str) {
+        assert!(self.shared.objects.lock().unwrap().delete(bucket, key), "{key} is not there");
+    }
+
+    /// Makes an object so many seconds older.
+    pub(crate) fn age(&self, bucket: &str, key: &str, seconds: i64) {
+        self.shared.objects.lock().unwrap().age(bucket, key, seconds);
+    }
+
+    /// Sets the clock that dates new objects so many seconds ahead.
+    pub(crate) fn set_clock_ahead(&self, seconds: i64) {
+        self.shared.objects.lock().unwrap().set_ahead(seconds);
+    }
+
     /// The multipart uploads that are neither completed nor aborted, as `bucket/key`, sorted.
     pub(crate) fn pending_uploads(&self) -> Vec<String> {
         self.shared.objects.lock().unwrap().pending_uploads()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use super::reply::Refusal;
 
@@ -61,13 +61,21 @@ pub(super) struct Objects {
     uploads: BTreeMap<String, Upload>,
     last_generation: u64,
     last_upload: u64,
+    /// How far the store's clock is ahead, in seconds.
+    ahead: i64,
 }
 
 impl Default for Objects {
     fn default() -> Self {
         // Google's generations are large, and code that keeps them in too few bits is to be noticed.
         let last_generation = 1_700_000_000_000_000;
-        Self { objects: BTreeMap::new(), uploads: BTreeMap::new(), last_generation, last_upload: 0 }
+        Self {
+            objects: BTreeMap::new(),
+            uploads: BTreeMap::new(),
+            last_generation,
+            last_upload: 0,
+            ahead: 0,
+        }
     }
 }
 
@@ -106,9 +114,22 @@ impl Objects {
         condition.check(self.get(bucket, key))?;
         self.last_generation += 1;
         let generation = self.last_generation;
-        let object = Object { bytes, etag, generation, modified: SystemTime::now() };
+        let modified = moved(SystemTime::now(), self.ahead);
+        let object = Object { bytes, etag, generation, modified };
         let place = self.objects.entry((bucket.to_owned(), key.to_owned()));
         Ok(place.insert_entry(object).into_mut())
+    }
+
+    /// Sets the store's clock so many seconds ahead.
+    pub(super) fn set_ahead(&mut self, seconds: i64) {
+        self.ahead = seconds;
+    }
+
+    /// Makes an object so many seconds older.
+    pub(super) fn age(&mut self, bucket: &str, key: &str, seconds: i64) {
+        let place = (bucket.to_owned(), key.to_owned());
+        let object = self.objects.get_mut(&place).unwrap();
+        object.modified = moved(object.modified, -seconds);
     }
 
     pub(super) fn delete(&mut self, bucket: &str, key: &str) -> bool {
@@ -174,6 +195,11 @@ impl Objects {
         names.sort();
         names
     }
+}
+
+fn moved(time: SystemTime, seconds: i64) -> SystemTime {
+    let by = Duration::from_secs(seconds.unsigned_abs());
+    if seconds < 0 { time - by } else { time + by }
 }
 
 /// As long as an MD5 in hexadecimal digits, which is what clients are used to.
