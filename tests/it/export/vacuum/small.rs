@@ -9,7 +9,7 @@ fn grown(mode: &str, exports: u32) -> Connector {
     let connector = Connector::of(&simulator);
     for id in 1..=exports {
         replying(&simulator, &[(id, "n", "2024-05-05T13:00:00")]);
-        let summary = into_table(&connector, &["--mode", mode, "--full-refresh", "--allow-shrink"]);
+        let summary = into_table(&connector, &["--mode", mode]);
         assert_eq!(summary["table_rows"], id, "{summary}");
     }
     connector
@@ -37,10 +37,10 @@ fn small_files_alone_are_no_reason_for_a_commit() {
     let connector = Connector::of(&simulator);
     for id in 1..=17 {
         replying(&simulator, &[(id, "n", "2024-05-05T13:00:00")]);
-        into_table(&connector, &["--full-refresh", "--allow-shrink"]);
+        into_table(&connector, &[]);
     }
     replying(&simulator, &[(17, "n", "2024-05-05T13:00:00")]);
-    let again = into_table(&connector, &["--full-refresh", "--allow-shrink"]);
+    let again = into_table(&connector, &[]);
     assert_eq!(again["committed"], false, "{again}");
     assert_eq!(lake(&connector).live().len(), 17);
 }
