@@ -147,12 +147,8 @@ impl<'a> Table<'a> {
     /// The vacuum after a commit. The rows are committed, so its failure is a warning.
     fn vacuum(&mut self) {
         let Some(retain) = self.options.vacuum.filter(|_| self.is_vacuum_due) else { return };
-        let options = VacuumOptions {
-            retain: Some(retain),
-            rejects: REJECTS_RETENTION,
-            is_dry_run: false,
-            vacuum: None,
-        };
+        let options =
+            VacuumOptions { retain: Some(retain), rejects: REJECTS_RETENTION, is_dry_run: false };
         let Log { store, folder, stream, .. } = &self.log;
         let folder = TableFolder(folder.clone());
         match vacuum::vacuum(store.clone(), folder, stream, &options, self.messages) {

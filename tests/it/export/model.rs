@@ -111,7 +111,7 @@ fn open_to(
 ) -> Result<Table<'static>, Error> {
     let How { mode, allow_shrink, .. } = how;
     let is_whole = !how.is_incremental;
-    let options = TableOptions { mode, is_whole, allow_shrink, is_dry_run };
+    let options = TableOptions { mode, is_whole, allow_shrink, is_dry_run, vacuum: None };
     Table::open(store(place), &table_at(place), stream, options, now, &())
 }
 
