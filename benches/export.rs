@@ -6,6 +6,7 @@
 //! CUSTOMERS=5000000 ROUNDS=3 cargo bench --bench export
 //! MERGE=1 CUSTOMERS=5000000 ROUNDS=1 cargo bench --bench export   # the list into a table that has it
 //! HISTORY=1 ROUNDS=1 cargo bench --bench export                   # the same into a history
+//! VACUUM=1 CUSTOMERS=1000 cargo bench --bench export              # a vacuum of 1,000 versions (VERSIONS)
 //! ```
 //!
 //! `PYTHON` names the Python that has DuckDB; that of the tests' virtual environment where it is not set.
@@ -87,8 +88,52 @@ fn edit(folder: &Path, one_of: usize) {
     std::fs::write(path, edited).unwrap();
 }
 
+/// A table of many versions, of which none but the last is to be kept: made once, and copied for each round.
+fn vacuum(bench: &Bench) {
+    let versions = std::env::var("VERSIONS").ok().and_then(|text| text.parse().ok());
+    let versions: u64 = versions.unwrap_or(1000);
+    let folder = bench.folder.path();
+    for version in 0..versions {
+        as_at_first(folder);
+        if version % 2 == 1 {
+            edit(folder, 7);
+        }
+        let export = ["export", "--config", "config.json", "--full-refresh", "--to", "first"];
+        let done = std::process::Command::new(PROGRAM)
+            .args(export)
+            .current_dir(folder)
+            .stdout(std::process::Stdio::null())
+            .status();
+        assert!(done.unwrap().success());
+    }
+    let month_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(40 * 24 * 3600);
+    let anew = move |folder: &Path| {
+        drop(std::fs::remove_dir_all(folder.join("table")));
+        let copied = std::process::Command::new("cp").args(["-r", "first", "table"]);
+        assert!(copied.current_dir(folder).status().unwrap().success());
+        for place in ["table/customers", "table/customers/_delta_log"] {
+            for entry in std::fs::read_dir(folder.join(place)).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_file() {
+                    let file = std::fs::File::options().append(true).open(path).unwrap();
+                    file.set_modified(month_ago).unwrap();
+                }
+            }
+        }
+    };
+    let name = format!("vacuum of {versions} versions");
+    bench.measure(vec![
+        Case::new("the same, a dry run", &[PROGRAM, "vacuum", "table", "--dry-run"])
+            .after(anew.clone()),
+        Case::new(&name, &[PROGRAM, "vacuum", "table"]).after(anew),
+    ]);
+}
+
 fn main() {
     let bench = Bench::start(5);
+    if std::env::var_os("VACUUM").is_some() {
+        return vacuum(&bench);
+    }
     let export = [PROGRAM, "export", "--config", "config.json", "--json", "--to"];
     let to = |place: &'static str| [&export[..], &[place]].concat();
     // They are not there the first time.

@@ -41,6 +41,7 @@ SUMMARY = {
 KINDS = {"inserted", "updated", "deleted", "restored", "unchanged"}
 DIFFERENCE = {"to", "kind", "mode", "dry_run", "version", "received", "rejects", "extracted_at", "is_complete", "withheld"} | KINDS
 SHOWN = {"to", "kind", "mode", "rows", "keys", "deleted", "active", "version", "cursor", "bytes", "files", "runs", "months"}
+VACUUMED = {"to", "dry_run", "version", "oldest_version", "retain_seconds", "files", "orphans", "log", "rejects"}
 
 
 @dataclass
@@ -74,9 +75,23 @@ class Exporter:
         assert run.exit_code == 0, run
         return _object(run, SHOWN)
 
+    def vacuum(self, place: Place, *flags: str) -> dict:
+        """Runs a `vacuum` that succeeds, and returns what it says."""
+        run = self.connector.run(
+            "vacuum", place.url, "--json", *flags, secrets=place.secrets, environment=place.environment
+        )
+        assert run.exit_code == 0, run
+        return _object(run, VACUUMED)
+
+    def start_vacuum(self, place: Place, *flags: str) -> subprocess.Popen:
+        return self._start(["vacuum", place.url, *flags], place)
+
     def start(self, config: dict, to: Place, *flags: str) -> subprocess.Popen:
+        return self._start(self._arguments(config, to, flags), to)
+
+    def _start(self, arguments: list, to: Place) -> subprocess.Popen:
         return subprocess.Popen(
-            [str(self.connector.executable), *map(str, self._arguments(config, to, flags))],
+            [str(self.connector.executable), *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
