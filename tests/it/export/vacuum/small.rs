@@ -17,8 +17,10 @@ fn grown(mode: &str, exports: u32) -> Connector {
 
 #[test]
 fn a_merge_takes_small_files_along_when_there_are_more_than_sixteen() {
-    for (exports, files) in [(17, 17), (18, 1), (19, 2)] {
-        let lake = lake(&grown("merge", exports));
+    for (mode, exports, files) in
+        [("merge", 17, 17), ("merge", 18, 1), ("merge", 19, 2), ("history", 18, 1)]
+    {
+        let lake = lake(&grown(mode, exports));
         assert_eq!(lake.live().len(), files, "after {exports}");
         assert_eq!(lake.ids(), (1..=i64::from(exports)).collect::<Vec<_>>());
     }
