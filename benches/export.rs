@@ -109,8 +109,11 @@ fn vacuum(bench: &Bench) {
     let month_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(40 * 24 * 3600);
     let anew = move |folder: &Path| {
         drop(std::fs::remove_dir_all(folder.join("table")));
-        let copied = std::process::Command::new("cp").args(["-r", "first", "table"]);
-        assert!(copied.current_dir(folder).status().unwrap().success());
+        let copied = std::process::Command::new("cp")
+            .args(["-r", "first", "table"])
+            .current_dir(folder)
+            .status();
+        assert!(copied.unwrap().success());
         for place in ["table/customers", "table/customers/_delta_log"] {
             for entry in std::fs::read_dir(folder.join(place)).unwrap() {
                 let path = entry.unwrap().path();
