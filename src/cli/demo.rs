@@ -1,5 +1,8 @@
 //! `demo`: every verb against the simulator, as processes of their own, shown to a person.
 
+#[cfg(feature = "export")]
+mod companies;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -24,6 +27,10 @@ pub(super) struct Options {
     /// How many customers the company has
     #[arg(long, value_name = "N", default_value_t = 1000)]
     customers: u64,
+    /// Show the export of so many companies in one run, of which one fails
+    #[cfg(feature = "export")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    companies: Option<u32>,
     /// The folder of the table that it makes [default: a new one for temporary files]
     #[cfg(feature = "export")]
     #[arg(long, value_name = "DIR")]
@@ -49,8 +56,15 @@ pub(super) fn run(options: &Options, stdout: Stdout) -> Result<()> {
     let wanted = options.to.as_ref().map(folder_of).transpose()?;
     #[cfg(not(feature = "export"))]
     let wanted: Option<PathBuf> = None;
-    let simulator =
-        Simulator::start(simulator::Options { customers, ..simulator::Options::default() })?;
+    #[cfg(feature = "export")]
+    let many = options.companies;
+    #[cfg(not(feature = "export"))]
+    let many: Option<u32> = None;
+    let simulator = match many {
+        #[cfg(feature = "export")]
+        Some(companies) => companies::simulator(companies, customers)?,
+        _ => Simulator::start(simulator::Options { customers, ..simulator::Options::default() })?,
+    };
     let no_folder = |error: std::io::Error| {
         Error::system(format!("No temporary folder can be made: {error}. Set TMPDIR."))
             .caused_by(error)
@@ -65,6 +79,12 @@ pub(super) fn run(options: &Options, stdout: Stdout) -> Result<()> {
     };
     let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
     let mut demo = Demo { simulator, folder, table, paint, stdout, step: 0 };
+    #[cfg(feature = "export")]
+    if many.is_some() {
+        demo.play_many()?;
+        let table = demo.table.display().to_string();
+        return demo.say(&format!("\nThe tables stay, each below {table}\n"));
+    }
     demo.write(
         "config.json",
         &json!({

@@ -64,3 +64,26 @@ fn a_company_without_customers_is_shown_too() {
     assert_eq!((code, told.as_str()), (Some(0), ""), "{shown}");
     assert!(shown.contains("0 customers, 0 of them active"), "{shown}");
 }
+
+#[test]
+fn many_companies_are_shown_with_the_one_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("flowers");
+    let (code, shown, told) =
+        demo(&["--companies", "50", "--customers", "20", "--to", to.to_str().unwrap()]);
+    assert_eq!((code, told.as_str()), (Some(0), ""), "{shown}");
+    for part in [
+        "50 simulated companies\n",
+        "1. Export each company to a table of its own",
+        "   Exported 49 of 50 companies to ",
+        "      failed   1 (auth 1)\n",
+        "ERROR company-0007: ",
+        "somebody edits: 50 customers",
+        r#"{"company":"company-0007","outcome":"failed","kind":"auth","#,
+        r#"{"summary":{"companies":50,"exported":49,"failed":1,"not_started":0,"#,
+    ] {
+        assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
+    }
+    assert!(to.join("company-0050/customers/_delta_log/00000000000000000001.json").exists());
+    assert!(!shown.contains("demo-token"), "{shown}");
+}
