@@ -2,6 +2,7 @@
 //! own words may quote a secret.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -42,6 +43,17 @@ pub fn parse<T: DeserializeOwned>(json: &[u8], what: &str, expected: &str) -> Re
     })
 }
 
+/// As [`parse`], where an empty document is null.
+///
+/// # Errors
+/// `Config`: it is not UTF-8, or not JSON.
+pub fn parse_if_any(json: &[u8], what: &str, expected: &str) -> Result<Value> {
+    if without_mark(json).trim_ascii().is_empty() {
+        return Ok(Value::Null);
+    }
+    parse(json, what, expected)
+}
+
 /// Whether it begins as PowerShell's redirection and Windows' Notepad write it. JSON begins with an ASCII character.
 fn is_utf16(json: &[u8]) -> bool {
     matches!(json, [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] | [0, 1..=255, ..] | [1..=255, 0, ..])
@@ -49,8 +61,6 @@ fn is_utf16(json: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
 
     fn fault(json: &[u8]) -> String {

@@ -161,7 +161,7 @@ pub fn root_cause<'e>(
     chain(error).last().unwrap_or(error)
 }
 
-/// A command failed: the user has been told, or has yet to be.
+/// A command failed, and that was reported to the user or has yet to be.
 #[derive(Debug)]
 pub enum Failed {
     /// With this exit code; the reason has been said in the way of the protocol.

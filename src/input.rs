@@ -44,7 +44,7 @@ impl Input {
     /// Its content; `what` it is goes into the message if it cannot be read.
     ///
     /// # Errors
-    /// `Config`: it cannot be read, or it stands on the command line.
+    /// `Config`: it cannot be read, or it was given on the command line itself.
     pub fn read(&self, what: &str) -> Result<Vec<u8>> {
         let mut content = Vec::new();
         let read = match self {

@@ -34,10 +34,10 @@ pub trait Log: Send + Sync {
         self.log(Level::Debug, message);
     }
 
-    /// A stage of the run begins, of so many rows where that is known. Only who shows progress cares.
+    /// A stage of the run begins, of this many rows where that is known. Only who shows progress cares.
     fn stage(&self, _what: &str, _rows: Option<u64>) {}
 
-    /// So many more rows of the stage are done.
+    /// This many more rows of the stage are done.
     fn advance(&self, _rows: u64) {}
 
     /// What the run does.

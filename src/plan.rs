@@ -173,7 +173,7 @@ fn partial(config: &Config, stream: &Stream) -> Option<&'static str> {
     }
 }
 
-/// Whether the whole list is to be asked for again. One that is later than now tells nothing of its age: a
+/// Whether the whole list is to be asked for again. One that is later than now says nothing of its age: a
 /// clock was wrong.
 fn is_due(list: Option<List>, hours: u64, now: Timestamp) -> bool {
     let hours = u32::try_from(hours).unwrap_or(u32::MAX);

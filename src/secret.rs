@@ -12,11 +12,11 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use url::Url;
 
-/// What stands in a text where the token was.
+/// What a text has in the place of the token.
 const REDACTED: &str = "[redacted]";
 
 /// Backslashes before a character that was escaped three times.
-const MOST_BACKSLASHES: usize = 8;
+const MAX_BACKSLASHES: usize = 8;
 
 /// Komet's `authenticationToken`. `Debug` shows nothing of it, and it has no `Display` and no
 /// `Serialize`.
@@ -35,7 +35,7 @@ impl Token {
     }
 
     /// HMAC-SHA-256 of `text`, keyed by the token, as 64 hexadecimal digits. It changes with the token
-    /// and tells nothing about it.
+    /// and shows nothing of it.
     pub fn fingerprint(&self, text: &str) -> String {
         // HMAC takes a key of any length; the error type exists for other algorithms.
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.expose().as_bytes()) else {
@@ -114,9 +114,9 @@ fn begins_with(text: &str, character: char) -> bool {
     text.chars().next().is_some_and(|first| first.eq_ignore_ascii_case(&character))
 }
 
-/// How long a character is at the beginning of a text, in each form in which it may stand there.
+/// How long a character is at the beginning of a text, in each form that it may have there.
 fn forms(text: &str, character: char) -> [Option<usize>; 7] {
-    let backslashes = text.bytes().take(MOST_BACKSLASHES).take_while(|&byte| byte == b'\\').count();
+    let backslashes = text.bytes().take(MAX_BACKSLASHES).take_while(|&byte| byte == b'\\').count();
     let unescaped = text.get(backslashes..).unwrap_or_default();
     let plain = |text: &str| begins_with(text, character).then_some(character.len_utf8());
     let escaped = if character == '\\' {

@@ -67,7 +67,7 @@ impl State {
     }
 
     /// Reads [`to_json`](Self::to_json)'s form, or the cursor alone, which a person may write; without
-    /// an offset it is meant in `zone`. `None` stands for no state: null, an empty object, or the mark
+    /// an offset it is meant in `zone`. `None` is no state: null, an empty object, or the mark
     /// of a full refresh.
     ///
     /// # Errors

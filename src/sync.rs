@@ -45,7 +45,7 @@ impl RejectLimits {
 /// and the state follows the last row.
 ///
 /// # Errors
-/// Of every kind. The sink has been told of it by [`Sink::fail`], and no state was saved.
+/// Of every kind. The sink knows of it by [`Sink::fail`], and no state was saved.
 pub fn run(
     source: &Source<'_>,
     plan: &Plan,

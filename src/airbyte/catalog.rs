@@ -44,7 +44,7 @@ const fn sync_mode(mode: Mode) -> &'static str {
     }
 }
 
-/// What the host wants. Members that are not known here are passed over: hosts add some.
+/// What the host wants. Unknown members are ignored: hosts add some.
 #[derive(Debug, Deserialize)]
 pub struct Configured {
     streams: Vec<Entry>,
@@ -91,7 +91,7 @@ impl Configured {
         }
     }
 
-    /// The names of the streams, as they stand.
+    /// The names of the streams, in their order.
     pub fn names(&self) -> Vec<&str> {
         self.streams.iter().map(|entry| entry.stream.name.as_str()).collect()
     }
@@ -99,8 +99,8 @@ impl Configured {
     /// What is to be read of the streams that there are.
     ///
     /// # Errors
-    /// `Config`, with the stream's name: a stream or a sync mode that there is not, or one that stands
-    /// twice.
+    /// `Config`, with the stream's name: an unknown stream or sync mode, or a stream
+    /// that occurs twice.
     pub fn wanted(&self, streams: &[&'static Stream]) -> Result<Vec<Wanted>, (Error, String)> {
         let mut wanted: Vec<Wanted> = Vec::new();
         for entry in &self.streams {

@@ -66,7 +66,7 @@ pub fn check<W: Write + Send>(
         Err(error) if matches!(error.kind(), Kind::Config | Kind::Auth) => {
             Ok(console.connection_status(Some(&error))?)
         }
-        Err(error) => Err(told(console, error, None)),
+        Err(error) => Err(reported(console, error, None)),
     }
 }
 
@@ -100,7 +100,7 @@ pub fn read<W: Write + Send>(
         .and_then(|json| Configured::parse(&json, &files.catalog.name()));
     let catalog = match catalog {
         Ok(catalog) => catalog,
-        Err(error) => return Err(told(console, error, None)),
+        Err(error) => return Err(reported(console, error, None)),
     };
     read_streams(console, streams, files, &catalog, machine)
 }
@@ -117,7 +117,7 @@ fn read_streams<W: Write + Send>(
             // The error after them says whether stdout is gone.
             let _ = console.status(name, Status::Incomplete);
         }
-        Err(told(console, error, stream))
+        Err(reported(console, error, stream))
     };
     let config = match read_config(&files.config) {
         Ok((config, warnings)) => {
@@ -174,7 +174,7 @@ fn state(files: &ReadFiles) -> Result<Given> {
 }
 
 /// Says why a run failed; what stdout does not take is left to be said elsewhere.
-fn told<W: Write + Send>(console: &Console<W>, error: Error, stream: Option<&str>) -> Failed {
+fn reported<W: Write + Send>(console: &Console<W>, error: Error, stream: Option<&str>) -> Failed {
     match console.error(&error, stream) {
         Ok(()) => Failed::Reported(error.kind().exit_code()),
         Err(lost) => Failed::Unreported(lost),

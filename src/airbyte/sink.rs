@@ -129,7 +129,7 @@ impl<W: Write + Send> Sink for &Console<W> {
     }
 }
 
-/// What stands around the values of each record of a stream: `AirbyteRecordMessage`.
+/// What surrounds the values of each record of a stream: `AirbyteRecordMessage`.
 struct Records {
     stream: &'static Stream,
     prefix: Vec<u8>,

@@ -26,14 +26,10 @@ impl Given {
     /// # Errors
     /// `Config`: it is none of these.
     pub fn parse(json: &[u8], origin: &str) -> Result<Self> {
-        let json = document::without_mark(json).trim_ascii();
-        if json.is_empty() {
-            return Ok(Self::default());
-        }
         let refuse = |fault: &str| {
             Error::config(format!("The state ({origin}) cannot be read: {fault}. {ADVICE}"))
         };
-        let json: Value = document::parse(json, &format!("The state ({origin})"), ADVICE)?;
+        let json = document::parse_if_any(json, &format!("The state ({origin})"), ADVICE)?;
         let mut given = Self::default();
         match json {
             Value::Null => {}

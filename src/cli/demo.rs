@@ -38,16 +38,16 @@ pub(super) struct Options {
 }
 
 /// Customers that somebody edits between the two reads.
-const EDITED: u64 = 3;
+const EDITED_CUSTOMERS: u64 = 3;
 
 /// Records of a read that are kept, to be shown.
-const KEPT: usize = 3;
+const SHOWN_RECORDS: usize = 3;
 
 /// Columns of the narrowest terminal that is written for.
-const WIDTH: usize = 80;
+const TERMINAL_COLUMNS: usize = 80;
 
 /// A read of fewer records is over before it has a speed.
-const WORTH_A_RATE: u64 = 50_000;
+const MIN_ROWS_WITH_RATE: u64 = 50_000;
 
 /// Runs the demonstration. It ends with a table where this build can export.
 pub(super) fn run(options: &Options, stdout: Stdout) -> Result<()> {
@@ -203,7 +203,7 @@ impl Demo {
 
     /// Lets somebody edit some customers.
     fn edit(&mut self, customers: u64) -> Result<()> {
-        let edited = self.simulator.change(EDITED.min(customers));
+        let edited = self.simulator.change(EDITED_CUSTOMERS.min(customers));
         let edited: Vec<String> = edited.iter().map(u64::to_string).collect();
         let edited = if edited.is_empty() { "nobody".to_owned() } else { edited.join(", ") };
         let heading = self.paint.bold("*  Meanwhile, in Komet Sales, somebody edits:");
@@ -240,7 +240,7 @@ impl Demo {
         self.step += 1;
         let elapsed = format!("{:.0} ms", elapsed.as_secs_f64() * 1000.0);
         let heading = format!("{}. {title}", self.step);
-        let gap = WIDTH.saturating_sub(heading.chars().count() + elapsed.len());
+        let gap = TERMINAL_COLUMNS.saturating_sub(heading.chars().count() + elapsed.len());
         let heading = self.paint.bold(heading);
         let command = self.paint.cyan(format!("kometsales {}", arguments.join(" ")));
         self.say(&format!(
@@ -309,7 +309,7 @@ impl Demo {
             plural(said.records, "customer"),
             HumanCount(said.active)
         );
-        if said.records >= WORTH_A_RATE {
+        if said.records >= MIN_ROWS_WITH_RATE {
             let rate = said.records as f64 / said.elapsed.as_secs_f64().max(1e-6);
             got.push_str(&format!("; {} a second", HumanCount(rate as u64)));
         }
@@ -360,7 +360,7 @@ impl Said {
         if line.starts_with(r#"{"type":"RECORD""#) {
             self.records += 1;
             self.active += u64::from(line.contains(r#""active":true"#));
-            if self.first_records.len() < KEPT {
+            if self.first_records.len() < SHOWN_RECORDS {
                 let record: Value = serde_json::from_str(line).unwrap_or_default();
                 self.first_records.push(record["record"]["data"].clone());
             }

@@ -100,7 +100,7 @@ impl Environment {
     /// What glibc reads its threshold from (`mallopt(3)`).
     pub(super) const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
 
-    /// Whether the user has told glibc how to allocate, or this program has told itself.
+    /// Whether the user has set how glibc allocates, or this program has.
     pub(super) fn says_how_to_allocate() -> bool {
         [Self::MMAP_THRESHOLD, "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some())
     }

@@ -73,7 +73,7 @@ impl Report {
         ExitCode::from(USAGE)
     }
 
-    /// Reports that a signal ended the run, which stderr has been told already.
+    /// Reports that a signal ended the run, which stderr has already.
     #[cfg(feature = "export")]
     pub(super) fn interrupted(self, exit_code: i32, message: &str) {
         self.object("interrupted", exit_code, &escaped(message));

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use super::environment::Environment;
 
-/// Blocks of so many bytes are given back when they are freed. Less than a batch, more than most else.
+/// Blocks of this many bytes are given back when they are freed. Less than a batch, more than most else.
 const THRESHOLD: &str = "524288";
 
 /// Starts the program again, as the same process, with a fixed threshold, unless the user has set one. Where

@@ -113,8 +113,8 @@ enum Command {
 }
 
 impl Command {
-    /// What is logged where nobody asks for more: where a protocol wants messages they say what is done; a person is told by
-    /// the summary.
+    /// What is logged where nobody asks for more: where a protocol wants messages they say what is done; a person
+    /// reads the summary.
     fn level(&self) -> Level {
         match self {
             #[cfg(feature = "export")]

@@ -1,4 +1,4 @@
-//! Messages on stderr, and a bar above which they stand where stderr is a terminal.
+//! Messages on stderr, and a bar below them where stderr is a terminal.
 
 use std::io::IsTerminal;
 use std::time::Duration;

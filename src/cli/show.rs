@@ -19,19 +19,19 @@ use crate::store::{Options as StoreOptions, Store};
 use crate::streams::find;
 
 /// Months that have a bar of their own.
-const MONTHS: usize = 12;
+const MAX_MONTHS: usize = 12;
 
 /// Runs that are listed: with them and the months all of it fits into 24 lines.
-const RUNS: usize = 3;
+const MAX_RUNS: usize = 3;
 
 /// Characters of the name of a run that are shown: the last ones tell runs apart.
 const RUN_CHARACTERS: usize = 8;
 
 /// Characters of the longest bar.
-const WIDTH: u64 = 40;
+const MAX_BAR_CHARS: u64 = 40;
 
 /// For how long a store that does not answer is asked again.
-const PATIENCE: Duration = Duration::from_secs(30);
+const RETRY_WINDOW: Duration = Duration::from_secs(30);
 
 /// What to show.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub(super) fn run(
     let stream = find(streams, options.stream.as_deref())?;
     let store = StoreOptions {
         settings: Environment::store_settings(),
-        retry_window: PATIENCE,
+        retry_window: RETRY_WINDOW,
         single_writer: false,
         interrupt: Interrupt::default(),
         proxies: Environment::proxies(),
@@ -110,7 +110,7 @@ fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
     }
     let files = plural(contents.files as u64, "file");
     line("size", format!("{} in {files}", DecimalBytes(contents.bytes)));
-    for (number, run) in contents.runs.iter().take(RUNS).enumerate() {
+    for (number, run) in contents.runs.iter().take(MAX_RUNS).enumerate() {
         let rows = run.rows.map(|rows| plural(rows, "row")).unwrap_or_default();
         let run = format!(
             "version {:<4} {}  {:<9} {rows:<14} {}",
@@ -133,14 +133,14 @@ fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
 /// A bar for each of the last months, and how many those before have together.
 fn chart(contents: &Contents, paint: Paint) -> String {
     let months: Vec<_> = contents.months.iter().collect();
-    let (before, last) = months.split_at(months.len().saturating_sub(MONTHS));
+    let (before, last) = months.split_at(months.len().saturating_sub(MAX_MONTHS));
     let before: u64 = before.iter().map(|(_, count)| **count).sum();
-    // So many years have no bar: it would make all others short.
+    // This many years have no bar: it would make all others short.
     let earlier = (before > 0).then(|| format!("   {:<8} {}\n", "earlier", HumanCount(before)));
     let most = last.iter().map(|(_, count)| **count).max().unwrap_or(1).max(1);
     let bar = |(month, count): &(&String, &u64)| {
         // Whatever there is can be seen.
-        let length = (**count * WIDTH).div_ceil(most);
+        let length = (**count * MAX_BAR_CHARS).div_ceil(most);
         let drawn = "█".repeat(usize::try_from(length).unwrap_or_default());
         format!("   {month:<8} {} {}\n", paint.green(drawn), HumanCount(**count))
     };
@@ -183,7 +183,7 @@ mod tests {
     fn months_before_the_last_year_are_summed_up() {
         let contents = with((0..30).map(|month| (format!("20{:02}-01", month), 2)));
         let chart = chart(&contents, Paint::new(false));
-        assert_eq!(chart.lines().count(), MONTHS + 1);
+        assert_eq!(chart.lines().count(), MAX_MONTHS + 1);
         assert_eq!(chart.lines().next(), Some("   earlier  36"), "{chart}");
     }
 

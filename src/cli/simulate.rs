@@ -28,7 +28,7 @@ pub(super) struct Options {
     /// How many milliseconds a list is waited for
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
-    /// What goes wrong: NAME[:ARGUMENT][@COMPANY][@TIMES], each for so many requests of that company or of
+    /// What goes wrong: NAME[:ARGUMENT][@COMPANY][@TIMES], each for TIMES requests of that company or of
     /// each, one after the other; --help lists the names
     #[arg(long = "fault", value_name = "NAME")]
     faults: Vec<String>,
@@ -91,6 +91,6 @@ fn show(company: &str, request: &Request, status: u16) {
     });
     let query = query.collect::<Vec<_>>().join("&");
     let line = format!("{status} {company} {} {}?{query}", request.method, request.path);
-    // Where stderr is gone there is nobody to tell.
+    // Where stderr is gone nobody can read it.
     let _ = writeln!(std::io::stderr(), "{}", escaped(&line));
 }

@@ -48,7 +48,7 @@ pub struct Config {
     pub lookback_hours: u32,
     /// The filters that were given, by their setting's key.
     pub filters: BTreeMap<&'static str, String>,
-    /// So many rejected records are passed over; `None` leaves it to the output.
+    /// At most this many rejected records are skipped; `None` leaves it to the output.
     pub max_rejects: Option<u64>,
     /// After how many hours an incremental read asks for the whole list again; `None` leaves it to the
     /// output.

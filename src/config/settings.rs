@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 pub enum Accepts {
     /// Text that is never shown.
     Secret,
-    /// Text of at most so many characters.
+    /// Text of at most this many characters.
     Text {
         /// Characters at the most.
         most: usize,
@@ -182,11 +182,11 @@ pub fn setting(key: &str) -> Option<&'static Setting> {
 
 /// The one of some names that was probably meant by another.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    const LEAST_SIMILARITY: f64 = 0.85;
+    const MIN_SIMILARITY: f64 = 0.85;
     known
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .max_by(|one, two| one.0.total_cmp(&two.0))
-        .filter(|(similarity, _)| *similarity > LEAST_SIMILARITY)
+        .filter(|(similarity, _)| *similarity > MIN_SIMILARITY)
         .map(|(_, known)| known)
 }
 

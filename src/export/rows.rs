@@ -30,7 +30,7 @@ pub(super) fn table_rows(
         .map_err(|error| Error::bug("A batch is not of the table's form").caused_by(error))
 }
 
-/// A column of so many rows with the same time.
+/// A column of this many rows with the same time.
 pub(super) fn times(time: Timestamp, rows: usize) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_value(time.micros(), rows).with_timezone("UTC"))
 }

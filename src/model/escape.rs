@@ -4,7 +4,7 @@ const EVERY_BYTE: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// How many bytes from the start are neither a quote nor a backslash nor a control character: what may
-/// stand in a JSON string as it is (RFC 8259 §7). Eight are looked at together; strings here are too
+/// be in a JSON string as it is (RFC 8259 §7). Eight are looked at together; strings here are too
 /// short for a library's search to pay.
 ///
 /// ```

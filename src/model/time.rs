@@ -43,7 +43,7 @@ impl Timestamp {
         if self.0 < Self::LAST { Self(self.0 + 1) } else { self }
     }
 
-    /// So many hours before, at the earliest the first instant of the year 1.
+    /// This many hours before, at the earliest the first instant of the year 1.
     pub const fn hours_before(self, hours: u32) -> Self {
         let micros = self.0 - hours as i64 * 3600 * MICROS_PER_SECOND;
         Self(if micros < Self::FIRST { Self::FIRST } else { micros })
@@ -222,7 +222,7 @@ impl Zone {
         self.0.from_utc_datetime(&instant.to_naive_utc()).date_naive()
     }
 
-    /// Whether the zone moved its clocks within a year of the instant, so that an hour may stand twice.
+    /// Whether the zone moved its clocks within a year of the instant, so that an hour may occur twice.
     pub fn changes_clocks(&self, around: Timestamp) -> bool {
         let around = around.to_naive_utc();
         let offset = |weeks: i64| {

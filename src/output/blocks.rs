@@ -6,7 +6,7 @@ use super::stdout::explain;
 use crate::error::{Error, Result};
 
 /// Bytes of lines that are written together. A pipe takes 64 KiB at a time.
-const BLOCK: usize = 128 * 1024;
+const BLOCK_BYTES: usize = 128 * 1024;
 
 /// Gathers lines and writes them together.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ enum Lost {
 impl<W: Write> Block<W> {
     /// Gathers lines for `writer`.
     pub(crate) fn new(writer: W) -> Self {
-        Self { writer, lines: Vec::with_capacity(BLOCK + BLOCK / 4), lost: None }
+        Self { writer, lines: Vec::with_capacity(BLOCK_BYTES + BLOCK_BYTES / 4), lost: None }
     }
 
     /// Where the next line goes. Call [`line_ended`](Self::line_ended) behind it.
@@ -42,7 +42,7 @@ impl<W: Write> Block<W> {
     /// As [`flush`](Self::flush).
     #[inline]
     pub(crate) fn line_ended(&mut self) -> Result<()> {
-        if self.lines.len() >= BLOCK { self.flush() } else { Ok(()) }
+        if self.lines.len() >= BLOCK_BYTES { self.flush() } else { Ok(()) }
     }
 
     /// Adds a line, and writes it and everything before it at once.

@@ -19,7 +19,7 @@ use crate::model::stream::EXTRA;
 
 /// The columns of a batch, ready to be written row by row.
 pub struct Rows<'a> {
-    /// For each column how it begins, what stands for it where it is null, and its values.
+    /// For each column how it begins, what it is written as where it is null, and its values.
     columns: Vec<(String, String, Column<'a>)>,
     nulled: &'a UInt64Array,
 }

@@ -75,7 +75,7 @@ impl Stderr {
         } else {
             format!("{name} {message}")
         };
-        // Where stderr is gone there is nobody to tell.
+        // Where stderr is gone nobody can read it.
         let _ = writeln!(std::io::stderr(), "{line}");
     }
 }

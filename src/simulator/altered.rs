@@ -5,7 +5,7 @@ use super::customer::Customer;
 use super::fault::Fault;
 use super::record::{write_text, write_time};
 
-/// Where a record stands in the reply.
+/// Where a record is in the reply.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place {
     /// How many elements come before it.
@@ -30,7 +30,7 @@ pub(super) fn alters_records(fault: &Fault) -> bool {
     )
 }
 
-/// Adds the element of the array that stands for `customer` when the reply has the fault.
+/// Adds the element of the array for `customer` when the reply has the fault.
 pub(super) fn write_altered(
     buffer: &mut Vec<u8>,
     customer: &Customer,

@@ -28,7 +28,7 @@ pub(super) enum Body {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     Identity,
-    /// Without so many bytes at its end: 0 for a good one.
+    /// Without this many bytes at its end: 0 for a good one.
     Gzip {
         lacking: u64,
     },

@@ -27,8 +27,8 @@ const CHANGES: [(&str, Change); 3] = [
 /// Where the number of requests is asked for over HTTP.
 const REQUESTS_PATH: &str = "/simulator/requests";
 
-/// So many requests are remembered, so that a simulator may run for weeks.
-const REMEMBERED: usize = 10_000;
+/// At most this many requests are remembered, so that a simulator may run for weeks.
+const MAX_REMEMBERED_REQUESTS: usize = 10_000;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -200,7 +200,7 @@ impl Companies {
 
     fn remember(&self, request: &Request) {
         let mut requests = lock(&self.requests);
-        if requests.len() == REMEMBERED {
+        if requests.len() == MAX_REMEMBERED_REQUESTS {
             requests.pop_front();
         }
         requests.push_back(request.clone());

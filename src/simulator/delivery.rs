@@ -12,13 +12,13 @@ use super::reply::Delivery;
 use super::stop::Stop;
 
 /// How long a connection is held that stalls.
-const LONGEST_STALL: Duration = Duration::from_secs(600);
+const MAX_STALL: Duration = Duration::from_secs(600);
 
 /// How long the client has to read what came before a reset, which would overtake it.
-const BEFORE_RESET: Duration = Duration::from_millis(50);
+const RESET_PAUSE: Duration = Duration::from_millis(50);
 
-/// So many bytes drip at once.
-const DROP: usize = 512;
+/// This many bytes drip at once.
+const DRIP_BYTES: usize = 512;
 
 /// Sends the answer; afterwards the connection is only to be closed.
 pub(super) fn deliver(
@@ -51,7 +51,7 @@ pub(super) fn deliver(
         Delivery::CutChunked(_) => body.break_off(),
         Delivery::Reset(_) => {
             body.break_off()?;
-            stop.sleep(BEFORE_RESET);
+            stop.sleep(RESET_PAUSE);
             socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))
         }
         Delivery::Stall(_) => {
@@ -64,7 +64,7 @@ pub(super) fn deliver(
 
 /// Waits for the client to go, or for the simulator to end, which shuts the connection down.
 fn hold(mut stream: &TcpStream) -> io::Result<()> {
-    let end = Instant::now() + LONGEST_STALL;
+    let end = Instant::now() + MAX_STALL;
     let mut ignored = [0; 1024];
     loop {
         let left = end.saturating_duration_since(Instant::now());
@@ -78,7 +78,7 @@ fn hold(mut stream: &TcpStream) -> io::Result<()> {
     }
 }
 
-/// Lets so many bytes through and no more.
+/// Lets at most this many bytes through.
 struct Limited<'a, W> {
     inner: &'a mut W,
     left: u64,
@@ -162,7 +162,7 @@ struct Wire<'a> {
     stop: &'a Stop,
     chunks: bool,
     pause: Option<Duration>,
-    /// So many of the last bytes are kept back, since only the end shows which they are.
+    /// This many of the last bytes are kept back, since only the end shows which they are.
     lacking: usize,
     kept: Vec<u8>,
     silent: bool,
@@ -200,7 +200,7 @@ impl<'a> Wire<'a> {
         let Some(pause) = self.pause else {
             return self.stream.write_all(bytes);
         };
-        for drop in bytes.chunks(DROP) {
+        for drop in bytes.chunks(DRIP_BYTES) {
             self.stream.write_all(drop)?;
             if !self.stop.sleep(pause) {
                 return Err(io::Error::other("the simulator ended"));

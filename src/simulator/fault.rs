@@ -217,7 +217,7 @@ macro_rules! declare_faults {
 
 declare_faults! {
     "healthy" Healthy = plain(Fault::Healthy),
-        "no fault: the list as documented, to stand between others";
+        "no fault: the list as documented, to come between others";
 
     "status-zero" StatusZero(String) =
         Argument::Text {
@@ -244,7 +244,7 @@ declare_faults! {
     "rate-limit" RateLimit(u64) = seconds(Fault::RateLimit),
         "HTTP 429 with Retry-After in seconds";
     "rate-limit-date" RateLimitDate(u64) = seconds(Fault::RateLimitDate),
-        "HTTP 429 with Retry-After as the date that is so many seconds away";
+        "HTTP 429 with Retry-After as a date, SECONDS from now";
     "server-error" ServerError(u16) =
         Argument::Number {
             name: "STATUS",
@@ -263,7 +263,7 @@ declare_faults! {
         "the list without a Date header";
 
     "cut" Cut(u64) = bytes(Fault::Cut),
-        "the JSON ends after BYTES and nothing in HTTP tells";
+        "the JSON ends after BYTES, and HTTP does not show it";
     "cut-length" CutLength(u64) = bytes(Fault::CutLength),
         "the body ends after BYTES, less than its Content-Length";
     "cut-chunked" CutChunked(u64) = bytes(Fault::CutChunked),
@@ -293,7 +293,7 @@ declare_faults! {
             default: None,
             make: |milliseconds| Fault::Drip(Duration::from_millis(milliseconds)),
         },
-        "the body comes in pieces of 512 bytes, so many milliseconds apart";
+        "the body comes in pieces of 512 bytes, MILLISECONDS apart";
 
     "bad-utf8" BadUtf8 = plain(Fault::BadUtf8),
         "a byte that is not UTF-8 in the first name and in every hundredth after it";

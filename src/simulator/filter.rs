@@ -24,7 +24,7 @@ impl Filter {
         Self { include_inactive: true, ..Self::default() }
     }
 
-    /// Reads the filters from decoded query pairs. Empty and unknown parameters are passed over, as
+    /// Reads the filters from decoded query pairs. Empty and unknown parameters are ignored, as
     /// the API does: a misspelt `updatedAsOf` filters nothing. An invalid value gives the
     /// parameter's name.
     pub(super) fn parse(query: &[(String, String)]) -> Result<Self, String> {

@@ -13,8 +13,8 @@ use super::filter::Filter;
 use super::record::write_record;
 use super::stop::Stop;
 
-/// A piece is handed on when it has so many bytes.
-const PIECE: usize = 64 * 1024;
+/// A piece is handed on when it has this many bytes.
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// The reply to one request. Written twice it gives the same bytes.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct List {
     pub(super) stop: Arc<Stop>,
 }
 
-/// Writes a whole, healthy reply of `customer.list` with so many customers, deactivated ones
+/// Writes a whole, healthy reply of `customer.list` with this many customers, deactivated ones
 /// included: about 205 bytes each, the same ones every time, in constant memory. Returns how many
 /// bytes it wrote.
 ///
@@ -53,7 +53,7 @@ impl List {
         let (head, tail) = self.envelope();
         let altered = alters_records(&self.fault);
         let mut written = 0;
-        let mut buffer = Vec::with_capacity(PIECE + 4096);
+        let mut buffer = Vec::with_capacity(PIECE_BYTES + 4096);
         buffer.extend_from_slice(head.as_bytes());
         let mut customer = Customer::default();
         let mut place = Place::default();
@@ -71,7 +71,7 @@ impl List {
                 write_record(&mut buffer, &customer);
             }
             place = Place { position: place.position + 1, id_before: customer.id };
-            if buffer.len() >= PIECE {
+            if buffer.len() >= PIECE_BYTES {
                 out.write_all(&buffer)?;
                 written += buffer.len() as u64;
                 buffer.clear();

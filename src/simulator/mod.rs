@@ -44,7 +44,7 @@ use crate::error::{Error, Result};
 pub const DEMO_TOKEN: &str = "demo-token-of-the-simulator";
 
 /// More customers than this, of all companies together, have no ids.
-const MOST_CUSTOMERS: u64 = 1_000_000_000_000;
+const MAX_CUSTOMERS: u64 = 1_000_000_000_000;
 
 /// What a simulator is to be like.
 #[derive(Debug, Clone)]
@@ -96,7 +96,7 @@ impl Simulator {
     ///
     /// # Errors
     /// `Config` when the port is taken or not ours to take, the token is empty, there are too many
-    /// customers or no companies, or a fault stands behind one that never ends or names no company; `System` when the machine has no
+    /// customers or no companies, or a fault comes after one that never ends or names no company; `System` when the machine has no
     /// socket or thread left.
     pub fn start(options: Options) -> Result<Self> {
         let port = options.port;
@@ -144,21 +144,21 @@ impl Simulator {
         self.companies.queue(next.into());
     }
 
-    /// Edits so many customers now, different ones until all had their turn: one in four is
+    /// Edits this many customers now, different ones until all had their turn: one in four is
     /// deactivated or activated, the others are renamed. Returns their ids. Later replies have the
     /// edits, `updatedOn` included; over HTTP it is `POST /simulator/change?customers=N`, which
-    /// answers `{"changed": N, "ids": […]}`. Where there are several companies, each edits so many.
+    /// answers `{"changed": N, "ids": […]}`. Where there are several companies, each edits this many.
     pub fn change(&self, customers: u64) -> Vec<u64> {
         self.companies.change(company::Change::Edit, customers)
     }
 
-    /// Removes so many customers, those at the end of the list first, so that later replies do not have
+    /// Removes this many customers, those at the end of the list first, so that later replies do not have
     /// them. Returns their ids; over HTTP it is `POST /simulator/remove?customers=N`.
     pub fn remove(&self, customers: u64) -> Vec<u64> {
         self.companies.change(company::Change::Remove, customers)
     }
 
-    /// Brings back so many of the removed customers, unchanged, those that were removed first. Returns
+    /// Brings back this many of the removed customers, unchanged, those that were removed first. Returns
     /// their ids; over HTTP it is `POST /simulator/restore?customers=N`.
     pub fn restore(&self, customers: u64) -> Vec<u64> {
         self.companies.change(company::Change::Restore, customers)

@@ -16,7 +16,7 @@ impl Random {
         (((mix(self.0) >> 32) * u64::from(limit)) >> 32) as u32
     }
 
-    /// True in so many of a hundred cases.
+    /// True in this many of a hundred cases.
     pub(super) fn percent(&mut self, percent: u32) -> bool {
         self.below(100) < percent
     }

@@ -48,17 +48,17 @@ pub enum Delivery {
     /// To the end, at once.
     #[default]
     Whole,
-    /// So many bytes, and an end of the connection that HTTP cannot tell from the end of the body.
+    /// This many bytes, and an end of the connection that HTTP cannot tell from the end of the body.
     Cut(u64),
-    /// So many bytes of those that `Content-Length` announces.
+    /// This many bytes of those that `Content-Length` announces.
     CutLength(u64),
-    /// So many bytes in chunks, and the connection ends without the last chunk.
+    /// This many bytes in chunks, and the connection ends without the last chunk.
     CutChunked(u64),
-    /// So many bytes, or all of them, then a TCP reset.
+    /// This many bytes, or all of them, then a TCP reset.
     Reset(u64),
     /// The connection is closed without an answer.
     Refuse,
-    /// So many bytes, or all of them but the last chunk, then nothing.
+    /// This many bytes, or all of them but the last chunk, then nothing.
     Stall(u64),
     /// The status line, then nothing.
     StallHeaders,

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use url::form_urlencoded;
 
 /// The largest request that Komet Sales takes, in bytes.
-const LARGEST: usize = 64 * 1024;
+const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
 /// How long a client may take to say what it wants.
-const PATIENCE: Duration = Duration::from_secs(60);
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ pub(super) enum Received {
 
 /// Reads one request's head.
 pub(super) fn receive(mut stream: &TcpStream) -> io::Result<Received> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(READ_TIMEOUT))?;
     let mut bytes = Vec::new();
     let mut piece = [0; 4096];
     loop {
@@ -78,7 +78,7 @@ pub(super) fn receive(mut stream: &TcpStream) -> io::Result<Received> {
         let mut head = httparse::Request::new(&mut headers);
         match head.parse(&bytes) {
             Ok(httparse::Status::Complete(_)) => return Ok(Received::Request(request(&head))),
-            Ok(httparse::Status::Partial) if bytes.len() <= LARGEST => {}
+            Ok(httparse::Status::Partial) if bytes.len() <= MAX_REQUEST_BYTES => {}
             Ok(httparse::Status::Partial) => return Ok(Received::Unreadable(431)),
             Err(_) => return Ok(Received::Unreadable(400)),
         }

@@ -63,7 +63,7 @@ const fn method(mode: Mode) -> &'static str {
     }
 }
 
-/// A catalog that the host supplied. Members that are not known here are passed over: hosts add some.
+/// A catalog that the host supplied. Unknown members are ignored: hosts add some.
 #[derive(Debug, Deserialize)]
 pub struct Catalog {
     streams: Vec<Entry>,
@@ -128,7 +128,7 @@ impl Catalog {
     /// What is to be read, and warnings of what is not.
     ///
     /// # Errors
-    /// `Config`: a replication method that there is not.
+    /// `Config`: an unknown replication method.
     pub fn wanted(&self, streams: &[&'static Stream]) -> Result<(Vec<Wanted>, Vec<String>)> {
         let (mut wanted, mut warnings) = (Vec::new(), Vec::new());
         for stream in streams {
@@ -211,9 +211,9 @@ impl Entry {
         schema
     }
 
-    /// Whether something is selected, in the order of Meltano's SDK: what is unsupported or stands in
+    /// Whether something is selected, in the order of Meltano's SDK: what is unsupported or is part of
     /// something that is not selected is not, what is automatic is, then `selected`, then
-    /// `selected-by-default`, then what it stands in.
+    /// `selected-by-default`, then what it is part of.
     fn is_selected(&self, breadcrumb: &[&str]) -> bool {
         let Some(metadata) = self.metadata.as_deref().filter(|metadata| !metadata.is_empty())
         else {

@@ -27,14 +27,10 @@ impl Bookmarks {
     /// # Errors
     /// `Config`: it is none of these.
     pub fn parse(json: &[u8], origin: &str) -> Result<Self> {
-        let json = document::without_mark(json).trim_ascii();
-        if json.is_empty() {
-            return Ok(Self::default());
-        }
         let refuse = |fault: &str| {
             Error::config(format!("The state ({origin}) cannot be read: {fault}. {ADVICE}"))
         };
-        let json: Value = document::parse(json, &format!("The state ({origin})"), ADVICE)?;
+        let json = document::parse_if_any(json, &format!("The state ({origin})"), ADVICE)?;
         let value = match json {
             Value::Object(mut message) if message.get("type") == Some(&json!("STATE")) => {
                 message.remove("value").ok_or_else(|| refuse("a STATE message has no `value`"))?

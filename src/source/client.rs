@@ -20,7 +20,7 @@ use crate::network::{Proxies, check_certificates, check_name};
 use crate::secret::Token;
 
 /// Pieces of a reply between the thread that receives and the one that decodes.
-const PIECES: usize = 16;
+const MAX_WAITING_PIECES: usize = 16;
 
 /// Sends requests.
 pub(crate) struct Client {
@@ -106,7 +106,7 @@ impl Client {
         let connections = self.connections.clone();
         let transfer = Transfer { url, host, token, timeout, proxy, connections };
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let (sender, events) = sync_channel(PIECES);
+        let (sender, events) = sync_channel(MAX_WAITING_PIECES);
         let run = move || {
             let end = match transfer.run(&sender) {
                 Ok(()) => Event::End,
@@ -135,7 +135,7 @@ fn thread_died() -> Failure {
 }
 
 impl Body {
-    /// What comes of it within a time, at most so many bytes.
+    /// What of it comes within a time, at most this many bytes.
     pub(crate) fn beginning(mut self, bytes: usize, within: Duration) -> Vec<u8> {
         let end = Instant::now() + within;
         let mut beginning = Vec::new();

@@ -15,13 +15,13 @@ use crate::model::arrow::{Selection, schema};
 use crate::model::{Stream, Timestamp, Type, Zone};
 
 /// Rows in one batch at the most. Smaller batches are slower, larger ones are not faster.
-const ROWS: usize = 8192;
+const MAX_BATCH_ROWS: usize = 8192;
 
 /// Bytes of text that end a batch before its rows do, so that it is small even if its records are not.
-const BYTES: usize = 4 * 1024 * 1024;
+const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Text of a column whose size is not known yet, in bytes a row.
-const FIRST_GUESS: usize = 8;
+const GUESSED_ROW_BYTES: usize = 8;
 
 /// The columns of the batch that is being filled.
 pub(crate) struct Columns {
@@ -50,15 +50,15 @@ struct TextColumn {
 
 impl TextColumn {
     fn new() -> Self {
-        Self::reserving(ROWS * FIRST_GUESS)
+        Self::reserving(MAX_BATCH_ROWS * GUESSED_ROW_BYTES)
     }
 
     fn reserving(most: usize) -> Self {
-        Self { builder: StringBuilder::with_capacity(ROWS, most), most }
+        Self { builder: StringBuilder::with_capacity(MAX_BATCH_ROWS, most), most }
     }
 
     fn finish(&mut self) -> ArrayRef {
-        let most = self.most.max(self.builder.values_slice().len()).min(BYTES);
+        let most = self.most.max(self.builder.values_slice().len()).min(MAX_BATCH_BYTES);
         Arc::new(std::mem::replace(self, Self::reserving(most)).builder.finish())
     }
 }
@@ -68,8 +68,8 @@ impl Columns {
     pub(crate) fn new(stream: &Stream, selection: &Selection) -> Self {
         let column = |kind| match kind {
             Type::Text => Column::Text(TextColumn::new()),
-            Type::Integer => Column::Integer(Int64Builder::with_capacity(ROWS)),
-            Type::Boolean => Column::Boolean(BooleanBuilder::with_capacity(ROWS)),
+            Type::Integer => Column::Integer(Int64Builder::with_capacity(MAX_BATCH_ROWS)),
+            Type::Boolean => Column::Boolean(BooleanBuilder::with_capacity(MAX_BATCH_ROWS)),
             Type::Timestamp => Column::Timestamp(timestamps()),
         };
         Self {
@@ -80,7 +80,7 @@ impl Columns {
                 .map(|&index| column(stream.fields[index].kind))
                 .collect(),
             extra: selection.extra.then(TextColumn::new),
-            nulled: UInt64Builder::with_capacity(ROWS),
+            nulled: UInt64Builder::with_capacity(MAX_BATCH_ROWS),
             rows: 0,
             bytes: 0,
         }
@@ -156,7 +156,7 @@ impl Columns {
     /// True if the batch has enough rows, or enough text.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.rows >= ROWS || self.bytes >= BYTES
+        self.rows >= MAX_BATCH_ROWS || self.bytes >= MAX_BATCH_BYTES
     }
 
     /// True if no row has been added since the last batch.
@@ -188,5 +188,5 @@ impl Columns {
 }
 
 fn timestamps() -> TimestampMicrosecondBuilder {
-    TimestampMicrosecondBuilder::with_capacity(ROWS).with_timezone("UTC")
+    TimestampMicrosecondBuilder::with_capacity(MAX_BATCH_ROWS).with_timezone("UTC")
 }

@@ -61,7 +61,7 @@ struct Members<'w> {
 }
 
 /// More unknown members than this are looked up by name; fewer are looked through.
-const MANY: usize = 16;
+const MAX_SCANNED_NAMES: usize = 16;
 
 /// Members that a record may have: each that is not known costs memory of its own.
 pub(super) const MAX_MEMBERS: usize = 10_000;
@@ -364,7 +364,7 @@ impl<'w> Members<'w> {
             return 1;
         }
         self.unknown.push((name, value));
-        if self.unknown.len() > MANY {
+        if self.unknown.len() > MAX_SCANNED_NAMES {
             let first = if self.places.is_empty() { 0 } else { self.unknown.len() - 1 };
             for (place, (name, _)) in self.unknown.iter().enumerate().skip(first) {
                 self.places.insert(name.meaning(), place);

@@ -13,7 +13,7 @@ use crate::document::{BYTE_ORDER_MARK, without_mark};
 
 /// How many characters of the server's message are kept: more than is documented and shown, so that a
 /// token in it is whole when it is looked for.
-const MOST_MESSAGE: usize = 4096;
+const MAX_MESSAGE_CHARS: usize = 4096;
 
 /// How much of the name of a member that is not known is kept, to be shown.
 const MAX_NAME_CHARACTERS: usize = 100;
@@ -36,7 +36,7 @@ pub(crate) struct Envelope {
     pub(crate) status: Option<Status>,
     /// The member `message`, as text.
     pub(crate) message: String,
-    /// True if what stands for the list is neither a list nor an object nor empty.
+    /// True if what is in the place of the list is neither a list nor an object nor empty.
     pub(crate) list_is_scalar: bool,
     /// The first member of another name that is a list of objects.
     pub(crate) other_list: Option<String>,
@@ -275,7 +275,7 @@ fn walk<R: BufRead>(window: &mut Window<R>) -> Result<Option<u32>, Fault> {
     Ok(list)
 }
 
-/// Reads what stands for the list. False if it is a scalar; null and empty text are no list at all.
+/// Reads what is in the place of the list. False if it is a scalar; null and empty text are no list at all.
 fn read_list<R: BufRead>(
     window: &mut Window<R>,
     elements: &mut impl Elements,
@@ -346,7 +346,7 @@ fn message(parser: &mut Parser<'_>) -> Result<String, Stop> {
         Value::Boolean(false) => "false",
         Value::Number(raw) | Value::Nested(raw) => raw,
     };
-    Ok(message.chars().take(MOST_MESSAGE).collect())
+    Ok(message.chars().take(MAX_MESSAGE_CHARS).collect())
 }
 
 #[cfg(test)]

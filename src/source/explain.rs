@@ -21,16 +21,16 @@ const MAX_QUOTED_BYTES: usize = 64 * 1024;
 /// How long is waited for them: the status alone says what is wrong.
 const QUOTE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// So many characters are searched for the token, and of what is left so many can be shown at the most. A
+/// Characters that are searched for the token, and of what is left, characters that can be shown. A
 /// token that begins in what can be shown ends in what is searched, however it is encoded.
-const MOST_SEARCHED: usize = 4096;
-const MOST_LEFT: usize = 512;
+const MAX_SEARCHED_CHARS: usize = 4096;
+const MAX_LEFT_CHARS: usize = 512;
 
 /// A reply that stops being JSON so soon never was the API's.
-const NEAR_THE_BEGINNING: u64 = 16;
+const MIN_JSON_BYTES: u64 = 16;
 
-/// So many characters are shown.
-const MOST_SHOWN: usize = 200;
+/// At most this many characters are shown.
+const MAX_SHOWN_CHARS: usize = 200;
 
 /// Explains the reply to one request.
 pub(crate) struct Explain<'a> {
@@ -121,13 +121,11 @@ impl Explain<'_> {
             Fault::Cut { after } => Error::transient(format!(
                 "{reply} was cut: it ended after {after} bytes, before its JSON did. Run again."
             )),
-            Fault::Malformed { at, expected } if at < NEAR_THE_BEGINNING => {
-                Error::transient(format!(
-                    "{reply} is not JSON: expected {expected} at byte {at} (HTTP {}; {}). Check `base_url`, or run again later.",
-                    self.head.status,
-                    self.quote(excerpt)
-                ))
-            }
+            Fault::Malformed { at, expected } if at < MIN_JSON_BYTES => Error::transient(format!(
+                "{reply} is not JSON: expected {expected} at byte {at} (HTTP {}; {}). Check `base_url`, or run again later.",
+                self.head.status,
+                self.quote(excerpt)
+            )),
             Fault::Malformed { at, expected } => Error::transient(format!(
                 "{reply} is corrupt: expected {expected} at byte {at}. Run again."
             )),
@@ -237,14 +235,14 @@ impl Explain<'_> {
 
     /// The beginning of a text from outside, on one line, without the token.
     fn shown(&self, text: &str) -> String {
-        let searched: String = text.chars().take(MOST_SEARCHED).collect();
-        let redacted: String = self.token.redact(&searched).chars().take(MOST_LEFT).collect();
+        let searched: String = text.chars().take(MAX_SEARCHED_CHARS).collect();
+        let redacted: String = self.token.redact(&searched).chars().take(MAX_LEFT_CHARS).collect();
         let words: Vec<&str> = redacted
             .split(|c: char| c.is_whitespace() || c.is_control())
             .filter(|w| !w.is_empty())
             .collect();
         let line = words.join(" ");
-        let shown: String = line.chars().take(MOST_SHOWN).collect();
+        let shown: String = line.chars().take(MAX_SHOWN_CHARS).collect();
         if shown.len() < line.len() { format!("{shown}…") } else { shown }
     }
 }

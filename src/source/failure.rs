@@ -42,7 +42,7 @@ pub(crate) enum Fault {
     MoreThanOneValue { at: u64 },
     /// Bytes that are not UTF-8.
     NotUtf8 { at: u64 },
-    /// Objects and arrays stand too deep in each other.
+    /// Objects and arrays are nested too deep.
     TooDeep { at: u64 },
     /// One record is larger than what is accepted.
     TooLarge { at: u64 },

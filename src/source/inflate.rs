@@ -9,7 +9,7 @@ use super::failure::Failure;
 use crate::error::Error;
 
 /// Decompressed bytes that are handed on together.
-const TOGETHER: usize = 64 * 1024;
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// Decompressed bytes that any reply may have.
 const MAX_FREE_BYTES: u64 = 64 * 1024 * 1024;
@@ -34,7 +34,7 @@ impl<F: FnMut(Bytes) -> bool> Output<F> {
             "" | "identity" | "none" | "utf-8" | "utf8" => Some(Self::Plain(give)),
             "gzip" | "x-gzip" => Some(Self::Gzip(Box::new(MultiGzDecoder::new(Pieces {
                 give,
-                gathered: Vec::with_capacity(TOGETHER),
+                gathered: Vec::with_capacity(PIECE_BYTES),
                 is_unwanted: false,
                 received: 0,
                 inflated: 0,
@@ -101,7 +101,7 @@ impl<F: FnMut(Bytes) -> bool> Write for Pieces<F> {
         self.inflated += bytes.len() as u64;
         self.check()?;
         self.gathered.extend_from_slice(bytes);
-        if self.gathered.len() >= TOGETHER {
+        if self.gathered.len() >= PIECE_BYTES {
             self.flush()?;
         }
         Ok(bytes.len())
@@ -111,7 +111,7 @@ impl<F: FnMut(Bytes) -> bool> Write for Pieces<F> {
         if self.gathered.is_empty() {
             return Ok(());
         }
-        let gathered = std::mem::replace(&mut self.gathered, Vec::with_capacity(TOGETHER));
+        let gathered = std::mem::replace(&mut self.gathered, Vec::with_capacity(PIECE_BYTES));
         self.is_unwanted = !(self.give)(gathered.into());
         if self.is_unwanted { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
     }

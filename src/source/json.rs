@@ -25,7 +25,7 @@ pub(crate) enum Stop {
         /// What was expected there.
         expected: &'static str,
     },
-    /// Objects and arrays stand too deep in each other.
+    /// Objects and arrays are nested too deep.
     TooDeep {
         /// Byte position in the text.
         at: usize,
@@ -156,7 +156,7 @@ impl<'a> Parser<'a> {
         self.at = position;
     }
 
-    /// The text between two positions that stand between characters.
+    /// The text between two positions, which are between characters.
     #[inline(always)]
     pub(crate) fn between(&self, from: usize, to: usize) -> &'a str {
         self.text.get(from..to).unwrap_or_default()
@@ -191,7 +191,7 @@ impl<'a> Parser<'a> {
         self.at += 1;
     }
 
-    /// Reads `expected` if it stands here, byte for byte.
+    /// Reads `expected` if it is next, byte for byte.
     #[inline]
     pub(crate) fn skip(&mut self, expected: &str) -> bool {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();

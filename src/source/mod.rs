@@ -256,7 +256,8 @@ impl<'a> Parts<'a> {
         extracted_at: Timestamp,
         now: Timestamp,
     ) -> Result<Attempt<'a>, Failure> {
-        let mut decoder = Decoder::new(self.plan, self.config, now, self.scratch, spool::IN_MEMORY);
+        let mut decoder =
+            Decoder::new(self.plan, self.config, now, self.scratch, spool::MAX_MEMORY_BYTES);
         let mut window = Window::new(body);
         let read = envelope::read(&mut window, self.plan.stream.list, &mut decoder);
         let envelope = read.map_err(|fault| explain.fault(fault, window.excerpt()))?;
@@ -347,7 +348,7 @@ pub fn prove(
 }
 
 impl Accepted {
-    /// Shows where the first so many rejected records stood, and why.
+    /// Shows where the first rejected records were, at most this many, and why they were rejected.
     ///
     /// # Errors
     /// `System` if they cannot be read back.

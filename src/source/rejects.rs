@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::receipt::Reject;
 
 /// Bytes of rejected records kept in memory before they go to the temporary file.
-const IN_MEMORY: usize = 1024 * 1024;
+const MAX_MEMORY_BYTES: usize = 1024 * 1024;
 
 /// Rejected records, one line of JSON each: `{"path": …, "reason": …, "record": …}`.
 #[derive(Default)]
@@ -41,7 +41,7 @@ impl Rejects {
         let raw = raw.replace(['\n', '\r'], " ");
         let line = format!("{{\"path\":{path},\"reason\":{reason},\"record\":{raw}}}\n");
         self.lines.extend_from_slice(line.as_bytes());
-        if self.lines.len() < IN_MEMORY {
+        if self.lines.len() < MAX_MEMORY_BYTES {
             return Ok(());
         }
         if self.file.is_none() {
@@ -74,7 +74,7 @@ impl Rejects {
         Ok(file.chain(self.lines.as_slice()))
     }
 
-    /// Shows where the first so many stood, and why they were rejected.
+    /// Shows where the first of them were, at most this many, and why they were rejected.
     ///
     /// # Errors
     /// `System` if the temporary file cannot be read.

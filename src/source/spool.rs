@@ -17,13 +17,13 @@ use super::scratch::{Scratch, full};
 use crate::error::{Error, Result};
 
 /// Bytes of batches kept in memory. A list of about 37,000 customers needs no file.
-pub(crate) const IN_MEMORY: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_MEMORY_BYTES: usize = 4 * 1024 * 1024;
 
 /// Batches between the file and whoever gives or takes them.
-const AHEAD: usize = 2;
+const MAX_WAITING_BATCHES: usize = 2;
 
 /// Bytes that are gathered before the file is written to.
-const WRITE_BUFFER: usize = 256 * 1024;
+const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 
 /// Takes batches until the reply is proved.
 pub(crate) struct Spool<'a> {
@@ -46,11 +46,11 @@ struct Spilled {
 impl Spilled {
     /// Writes the batches that are sent, until nobody sends any more.
     fn start(file: File, folder: &Path, schema: SchemaRef) -> Result<Self> {
-        let (batches, received) = sync_channel::<RecordBatch>(AHEAD);
+        let (batches, received) = sync_channel::<RecordBatch>(MAX_WAITING_BATCHES);
         let folder = folder.to_owned();
         let place = folder.clone();
         let writing = thread("spool", move || {
-            let file = BufWriter::with_capacity(WRITE_BUFFER, file);
+            let file = BufWriter::with_capacity(WRITE_BUFFER_BYTES, file);
             let mut writer =
                 StreamWriter::try_new(file, &schema).map_err(|error| full(&place, error))?;
             for batch in received {
@@ -82,7 +82,7 @@ fn thread<T: Send + 'static>(
 }
 
 impl<'a> Spool<'a> {
-    /// An empty spool that keeps so many bytes in memory.
+    /// An empty spool that keeps at most this many bytes in memory.
     pub(crate) fn new(scratch: &'a Scratch, most: usize) -> Self {
         Self { scratch, memory: Vec::new(), held: 0, most, file: None, has_no_folder: false }
     }
@@ -177,7 +177,7 @@ impl Reading {
             .map_err(ArrowError::from)
             .and_then(|file| StreamReader::try_new(file, None))
             .map_err(|error| Error::system(unreadable(&folder)).caused_by(error))?;
-        let (sender, batches) = sync_channel(AHEAD);
+        let (sender, batches) = sync_channel(MAX_WAITING_BATCHES);
         let read = move || {
             for batch in reader {
                 let batch =

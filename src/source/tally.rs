@@ -1,14 +1,14 @@
-//! What is counted while a reply is decoded, and what the user is told of it.
+//! What is counted while a reply is decoded, and what of it is reported to the user.
 
 use std::collections::BTreeMap;
 
 use crate::model::Timestamp;
 use crate::plan::Plan;
 
-/// So many names of unknown fields are told apart; a record has few, but a broken server may send any.
-const MOST_NAMES: usize = 100;
+/// At most this many names of unknown fields are counted by themselves; a record has few, but a broken server may send any.
+const MAX_NAMES: usize = 100;
 
-/// What stands for the rest of them.
+/// The name of the rest of them.
 const OTHERS: &str = "(others)";
 
 /// So much of a name is shown.
@@ -38,7 +38,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Nothing counted, for a stream of so many fields.
+    /// Nothing counted, for a stream of this many fields.
     pub(crate) fn new(fields: usize) -> Self {
         Self {
             rows: 0,
@@ -141,7 +141,7 @@ fn count(names: &mut BTreeMap<String, u64>, name: &str) {
     if let Some(count) = names.get_mut(name) {
         *count += 1;
     } else {
-        let name = if names.len() + 1 < MOST_NAMES { name } else { OTHERS };
+        let name = if names.len() + 1 < MAX_NAMES { name } else { OTHERS };
         *names.entry(name.chars().take(MOST_CHARACTERS).collect()).or_default() += 1;
     }
 }

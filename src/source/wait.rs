@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::interrupt::Interrupt;
 
 /// How often a wait looks whether the user asked the run to end.
-const LOOK: Duration = Duration::from_millis(50);
+const INTERRUPT_POLL: Duration = Duration::from_millis(50);
 
 /// The next message of a channel; `None` if there will be none.
 ///
@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// `System`: the user asks the run to end.
 pub(super) fn next<T>(messages: &Receiver<T>, interrupt: &Interrupt) -> Result<Option<T>> {
     loop {
-        match messages.recv_timeout(LOOK) {
+        match messages.recv_timeout(INTERRUPT_POLL) {
             Ok(message) => return Ok(Some(message)),
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
             Err(RecvTimeoutError::Timeout) => interrupt.check()?,
@@ -35,7 +35,7 @@ pub(super) fn pause(pause: Duration, interrupt: &Interrupt) -> Result<()> {
         if left.is_zero() {
             return Ok(());
         }
-        std::thread::sleep(left.min(LOOK));
+        std::thread::sleep(left.min(INTERRUPT_POLL));
     }
 }
 

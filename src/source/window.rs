@@ -5,16 +5,16 @@ use std::io::BufRead;
 use super::failure::Fault;
 
 /// How much of the reply is looked at together. It fits into a core's own cache.
-const WINDOW: usize = 256 * 1024;
+const WINDOW_BYTES: usize = 256 * 1024;
 
 /// How much of it where it may not be wanted whole.
-const EAGER_WINDOW: usize = 4096;
+const EAGER_WINDOW_BYTES: usize = 4096;
 
 /// The largest record accepted, in bytes. The window grows to hold one, and no further.
-const MOST: usize = 64 * 1024 * 1024;
+const MAX_WINDOW_BYTES: usize = 64 * 1024 * 1024;
 
-/// So many bytes of the reply's beginning are kept to quote from.
-const EXCERPT: usize = 4096;
+/// At most this many bytes of the reply's beginning are kept to quote from.
+const EXCERPT_BYTES: usize = 4096;
 
 /// A window over a reply. It holds the text that has been received and not yet consumed.
 pub(crate) struct Window<R> {
@@ -36,16 +36,16 @@ pub(crate) struct Window<R> {
 impl<R: BufRead> Window<R> {
     /// An empty window over a reply.
     pub(crate) fn new(input: R) -> Self {
-        Self::sized(input, WINDOW, false)
+        Self::sized(input, WINDOW_BYTES, false)
     }
 
     /// An empty window for a reply that may not be wanted whole: each piece of it is looked at as soon as it
     /// has come.
     pub(crate) fn eager(input: R) -> Self {
-        Self::sized(input, EAGER_WINDOW, true)
+        Self::sized(input, EAGER_WINDOW_BYTES, true)
     }
 
-    /// An empty window of so many bytes.
+    /// An empty window of this many bytes.
     pub(crate) fn sized(input: R, size: usize, is_eager: bool) -> Self {
         Self {
             input,
@@ -76,7 +76,7 @@ impl<R: BufRead> Window<R> {
         self.consumed = 0;
         bytes.append(&mut self.partial);
         if bytes.len() >= self.size {
-            if self.size >= MOST {
+            if self.size >= MAX_WINDOW_BYTES {
                 return Err(Fault::TooLarge { at: self.before });
             }
             self.size *= 2;
@@ -95,7 +95,7 @@ impl<R: BufRead> Window<R> {
             }
         }
         if self.before == 0 {
-            self.excerpt = bytes[..bytes.len().min(EXCERPT)].to_vec();
+            self.excerpt = bytes[..bytes.len().min(EXCERPT_BYTES)].to_vec();
         }
         self.text = self.validated(bytes)?;
         Ok(())
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_window_moves_over_a_reply_larger_than_itself() {
-        let reply: Vec<u8> = (0..3 * WINDOW).map(|byte| b'a' + (byte % 26) as u8).collect();
+        let reply: Vec<u8> = (0..3 * WINDOW_BYTES).map(|byte| b'a' + (byte % 26) as u8).collect();
         let mut window = Window::new(BufReader::with_capacity(7777, reply.as_slice()));
         let mut seen = String::new();
         while window.fill().is_ok() {
@@ -158,31 +158,31 @@ mod tests {
             window.consume(take);
             assert_eq!(window.position(), seen.len() as u64);
         }
-        assert_eq!(seen.len(), 3 * WINDOW - window.text().len());
+        assert_eq!(seen.len(), 3 * WINDOW_BYTES - window.text().len());
         assert!(reply.starts_with(seen.as_bytes()));
     }
 
     #[test]
     fn a_character_split_by_the_window_is_kept_for_later() {
-        let mut reply = vec![b'a'; WINDOW - 1];
+        let mut reply = vec![b'a'; WINDOW_BYTES - 1];
         reply.extend("é!".bytes());
         let mut window = Window::new(BufReader::with_capacity(1000, reply.as_slice()));
         window.fill().unwrap();
-        assert_eq!(window.text().len(), WINDOW - 1);
-        window.consume(WINDOW - 1);
+        assert_eq!(window.text().len(), WINDOW_BYTES - 1);
+        window.consume(WINDOW_BYTES - 1);
         window.fill().unwrap();
         assert_eq!(window.text(), "é!");
     }
 
     #[test]
     fn a_byte_that_is_no_text_is_told_with_its_position() {
-        let mut reply = vec![b'a'; WINDOW + 100];
+        let mut reply = vec![b'a'; WINDOW_BYTES + 100];
         reply.extend(b"\xFFabc");
         let mut window = Window::new(reply.as_slice());
         window.fill().unwrap();
-        window.consume(WINDOW - 10);
+        window.consume(WINDOW_BYTES - 10);
         let Err(Fault::NotUtf8 { at }) = window.fill() else { panic!() };
-        assert_eq!(at, WINDOW as u64 + 100);
+        assert_eq!(at, WINDOW_BYTES as u64 + 100);
     }
 
     #[test]

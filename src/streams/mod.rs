@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::model::Stream;
 
 /// A name that is at least this much like another was probably meant to be it (Jaro-Winkler, 0 to 1).
-const LIKELY_MEANT: f64 = 0.8;
+const MIN_SIMILARITY: f64 = 0.8;
 
 pub mod customers;
 
@@ -23,7 +23,7 @@ pub fn find(streams: &[&'static Stream], name: Option<&str>) -> Result<&'static 
         let nearest =
             known.iter().max_by(|one, other| alike(name, one).total_cmp(&alike(name, other)));
         let meant = nearest
-            .filter(|nearest| alike(name, nearest) > LIKELY_MEANT)
+            .filter(|nearest| alike(name, nearest) > MIN_SIMILARITY)
             .map_or_else(String::new, |nearest| format!(" Did you mean `{nearest}`?"));
         Error::config(format!("Unknown stream `{name}`.{meant} Available: {}.", known.join(", ")))
     })

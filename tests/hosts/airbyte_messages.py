@@ -40,7 +40,7 @@ def _message(line: bytes, number: int) -> dict:
     assert line.strip(), f"{where}: a blank line"
     assert not line.endswith(b"\r"), f"{where}: ends with a carriage return"
     try:
-        raw = json.loads(line.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_number)
+        raw = json.loads(line.decode("utf-8"), object_pairs_hook=without_duplicates, parse_constant=no_number)
         model = AirbyteMessage.model_validate_json(line, strict=True)
     except ValueError as error:
         raise AssertionError(f"{where}: not an Airbyte message: {error}") from None
@@ -58,14 +58,14 @@ def _message(line: bytes, number: int) -> dict:
     return raw
 
 
-def _without_duplicates(pairs: list[tuple[str, object]]) -> dict:
+def without_duplicates(pairs: list[tuple[str, object]]) -> dict:
     keys = [key for key, _ in pairs]
     if len(set(keys)) != len(keys):
         raise ValueError(f"a key occurs twice: {keys}")
     return dict(pairs)
 
 
-def _no_number(name: str) -> None:
+def no_number(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 

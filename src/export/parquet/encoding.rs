@@ -18,10 +18,10 @@ use crate::model::Stream;
 const STATISTICS_BYTES: usize = 32;
 
 /// The zstd level: higher ones are slower and hardly smaller here.
-const LEVEL: i32 = 1;
+const ZSTD_LEVEL: i32 = 1;
 
 /// How many times a value has to return, on average, for a dictionary to pay.
-const REPEATS: usize = 4;
+const MIN_REPEATS_FOR_DICTIONARY: usize = 4;
 
 /// The version of what the footer and the columns mean. Another one is another major version.
 const SCHEMA_VERSION: &str = "1";
@@ -33,7 +33,7 @@ pub(super) fn properties(
     sample: &RecordBatch,
     entries: &[(&str, String)],
 ) -> Result<WriterProperties> {
-    let level = ZstdLevel::try_new(LEVEL)
+    let level = ZstdLevel::try_new(ZSTD_LEVEL)
         .map_err(|error| Error::bug("A Parquet file cannot be set up").caused_by(error))?;
     let own = [
         ("kometsales.version", env!("CARGO_PKG_VERSION").to_owned()),
@@ -71,7 +71,7 @@ pub(super) fn properties(
 
 /// Whether the same values return so often that a dictionary of them is smaller.
 fn repeats(column: &dyn Array) -> bool {
-    let most = (column.len() - column.null_count()) / REPEATS;
+    let most = (column.len() - column.null_count()) / MIN_REPEATS_FOR_DICTIONARY;
     fn few<T: Eq + std::hash::Hash>(values: impl Iterator<Item = T>, most: usize) -> bool {
         let mut seen = HashSet::new();
         values.into_iter().all(|value| !seen.insert(value) || seen.len() <= most)

@@ -24,10 +24,10 @@ use crate::model::arrow::{field_id, rows_schema, table_schema};
 use crate::store::{Store, Upload};
 
 /// Batches that wait while a row group is encoded. More would be faster, hardly, and larger.
-const AHEAD: usize = 2;
+const MAX_WAITING_BATCHES: usize = 2;
 
 /// Bytes of a file of a table, after which the next one begins.
-const FILE: usize = 64 * 1024 * 1024;
+const TARGET_FILE_BYTES: usize = 64 * 1024 * 1024;
 
 /// What the files of a run are to be.
 #[derive(Clone)]
@@ -136,7 +136,7 @@ impl Files {
     /// # Errors
     /// `System`: no thread can be started.
     pub(in crate::export) fn new(layout: Layout) -> Result<Self> {
-        let (orders, received) = sync_channel(AHEAD);
+        let (orders, received) = sync_channel(MAX_WAITING_BATCHES);
         let thread = std::thread::Builder::new()
             .name("parquet".into())
             .spawn(move || Encoder::new(layout).run(&received))
@@ -245,7 +245,7 @@ impl Encoder {
             return Err(file.explain(error));
         }
         self.file = Some(file);
-        if size >= FILE && matches!(self.layout.names, Names::Many(..)) {
+        if size >= TARGET_FILE_BYTES && matches!(self.layout.names, Names::Many(..)) {
             self.close()?;
         }
         Ok(())

@@ -14,9 +14,9 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
 /// Bytes of a file's end that are read at once, in the hope that its whole footer is among them.
-const FOOTER: usize = 64 * 1024;
+const PREFETCHED_FOOTER_BYTES: usize = 64 * 1024;
 
-/// An object of so many bytes.
+/// An object of this many bytes.
 #[derive(Clone)]
 pub(super) struct Object {
     pub(super) objects: Arc<dyn ObjectStore>,
@@ -45,7 +45,7 @@ impl AsyncFileReader for Object {
         async move {
             let reader = ParquetMetaDataReader::new()
                 .with_arrow_reader_options(options)
-                .with_prefetch_hint(Some(FOOTER));
+                .with_prefetch_hint(Some(PREFETCHED_FOOTER_BYTES));
             reader.load_and_finish(self, bytes).await.map(Arc::new)
         }
         .boxed()

@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 
 /// Rows of a batch.
-const ROWS: usize = 8192;
+const BATCH_ROWS: usize = 8192;
 
 /// Bytes that are read at once to be verified.
 const VERIFIED_BYTES: u64 = 4 * 1024 * 1024;
@@ -42,7 +42,7 @@ pub(in crate::export) struct Rows<'a> {
 }
 
 impl Reader {
-    /// Reads the footer of a file of so many bytes.
+    /// Reads the footer of a file of this many bytes.
     ///
     /// # Errors
     /// `Config`: it is no Parquet file. `Transient`: it cannot be read now.
@@ -122,7 +122,7 @@ impl Reader {
         )
         .with_projection(ProjectionMask::columns(descriptor, names))
         .with_row_groups(vec![group])
-        .with_batch_size(ROWS)
+        .with_batch_size(BATCH_ROWS)
         .build()
         .map_err(|error| explain(&self.store, &self.path, error))?;
         Ok(Rows { reader: self, schema: schema.clone(), stream })

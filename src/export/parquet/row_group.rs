@@ -13,16 +13,16 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_
 use parquet::errors::{ParquetError, Result};
 
 /// Rows of a row group at the most. More make a file no smaller, and memory larger.
-const ROWS: usize = 106_496;
+const MAX_ROWS: usize = 106_496;
 
 /// Bytes of a row group in memory at the most, so that rows of long texts do not fill it.
-const BYTES: usize = 64 * 1024 * 1024;
+const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Rows that are brought into order at a time.
-const STEP: usize = 8192;
+const ORDERED_ROWS: usize = 8192;
 
 /// Threads that encode columns of one row group.
-const THREADS: usize = 2;
+const ENCODING_THREADS: usize = 2;
 
 /// Rows that become one row group.
 #[derive(Default)]
@@ -32,20 +32,20 @@ pub(super) struct RowGroup {
     bytes: usize,
 }
 
-/// Where a row stands: its batch, and its place in it.
+/// Where a row is: its batch, and its place in it.
 pub(super) type Place = (u32, u32);
 
 impl RowGroup {
     pub(super) fn push(&mut self, batch: RecordBatch) {
         self.rows += batch.num_rows();
         let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size());
-        // A size that cannot be told is not large.
+        // A size that is not known is not large.
         self.bytes += sizes.map(Result::unwrap_or_default).sum::<usize>();
         self.batches.push(batch);
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.rows >= ROWS || self.bytes >= BYTES
+        self.rows >= MAX_ROWS || self.bytes >= MAX_BYTES
     }
 
     /// The rows by their key; those of one key stay in the order in which they came. `None` if they are in
@@ -84,7 +84,7 @@ impl RowGroup {
             }
         };
         let mut chunks = std::thread::scope(|scope| {
-            let others: Vec<_> = (1..THREADS).map(|_| scope.spawn(work)).collect();
+            let others: Vec<_> = (1..ENCODING_THREADS).map(|_| scope.spawn(work)).collect();
             let mut chunks = work()?;
             for other in others {
                 let died = |_| ParquetError::General("a thread died".into());
@@ -110,7 +110,7 @@ impl RowGroup {
             self.batches.iter().map(|batch| batch.column(column).as_ref()).collect();
         match order {
             None => self.batches.iter().try_for_each(|batch| write(batch.column(column)))?,
-            Some(order) => order.chunks(STEP).try_for_each(|step| {
+            Some(order) => order.chunks(ORDERED_ROWS).try_for_each(|step| {
                 let step: Vec<_> =
                     step.iter().map(|(batch, row)| (*batch as usize, *row as usize)).collect();
                 write(&interleave(&arrays, &step)?)

@@ -99,9 +99,10 @@ fn one_object_of_nobody_is_an_empty_array() {
 fn bytes_that_are_not_utf8() {
     let (body, complete) = played("bad-utf8").dechunked();
     assert!(complete && std::str::from_utf8(&body).is_err());
-    let (mut mended, spoilt) = (body.clone(), body.iter().position(|byte| *byte == 0xFF).unwrap());
-    mended.remove(spoilt);
-    assert_eq!(String::from_utf8(mended).unwrap(), healthy());
+    let (mut repaired, spoilt) =
+        (body.clone(), body.iter().position(|byte| *byte == 0xFF).unwrap());
+    repaired.remove(spoilt);
+    assert_eq!(String::from_utf8(repaired).unwrap(), healthy());
 }
 
 #[test]

@@ -10,7 +10,7 @@ struct Kept {
     lists: u32,
     elements: Vec<String>,
     is_array: bool,
-    /// With so many elements it has enough.
+    /// With this many elements it has enough.
     enough: Option<usize>,
 }
 

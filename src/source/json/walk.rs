@@ -2,9 +2,9 @@
 
 use super::{Parser, Stop};
 
-/// How deep objects and arrays may stand in each other: the bits of [`Walk::kinds`], and about what
+/// How deep objects and arrays may be nested: the bits of [`Walk::kinds`], and about what
 /// `serde_json` accepts.
-const MOST_DEPTH: u32 = 128;
+const MAX_DEPTH: u32 = 128;
 
 /// A walk over one value token by token, for values that are not wanted or do not fit into the text.
 /// It can be continued with more text after [`Stop::Short`].
@@ -76,7 +76,7 @@ impl Walk {
     }
 
     fn open(&mut self, parser: &mut Parser<'_>, kind: u128, next: Next) -> Result<(), Stop> {
-        if self.depth == MOST_DEPTH {
+        if self.depth == MAX_DEPTH {
             return Err(Stop::TooDeep { at: parser.position() });
         }
         parser.advance();

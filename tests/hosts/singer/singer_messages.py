@@ -9,7 +9,7 @@ import json
 import re
 from datetime import datetime
 
-from airbyte_messages import assert_records_match
+from airbyte_messages import assert_records_match, no_number, without_duplicates
 from jsonschema import Draft7Validator
 
 # What a message of each type must have, and may have.
@@ -37,7 +37,7 @@ def messages(stdout: bytes) -> list[dict]:
 def _message(line: bytes, number: int) -> dict:
     where = f"line {number} of stdout, {line[:500]!r}"
     try:
-        message = json.loads(line.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_no_number)
+        message = json.loads(line.decode("utf-8"), object_pairs_hook=without_duplicates, parse_constant=no_number)
     except ValueError as error:
         raise AssertionError(f"{where}: {error}") from None
     assert isinstance(message, dict) and message.get("type") in KEYS, f"{where}: targets do not know this"
@@ -70,14 +70,3 @@ def assert_rows_match(rows: list[dict], schema: dict) -> None:
     ids = [row["id"] for row in rows]
     assert None not in ids
     assert len(set(ids)) == len(ids), "an id occurs twice"
-
-
-def _without_duplicates(pairs: list[tuple[str, object]]) -> dict:
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) != len(keys):
-        raise ValueError(f"a key occurs twice: {keys}")
-    return dict(pairs)
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
