@@ -232,11 +232,11 @@ class Simulator:
         raise AssertionError(f"{' '.join(arguments)} did not start: {said.read_text()}{complained.read_text()}")
 
     def config(self, **settings: object) -> dict:
-        """A configuration that reads from here and does not retry unless it is told to."""
+        """A configuration that reads from here and does not retry unless a setting says so."""
         return {"authentication_token": self.token, "base_url": self.url, "retry_window_seconds": 0, **settings}
 
     def change(self, customers: int, how: str = "change") -> set[int]:
-        """Edits so many customers now, or removes or restores them, and returns their ids."""
+        """Edits this many customers now, or removes or restores them, and returns their ids."""
         url = f"{self.url.removesuffix('/api')}/simulator/{how}?customers={customers}"
         with _direct.open(urllib.request.Request(url, method="POST"), timeout=20) as reply:
             answer = json.load(reply)

@@ -23,7 +23,7 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def replies(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Makes replies of so many customers, each once: `replies(1000, seed="b")`; one of `lacks` of them is left out."""
+    """Makes replies of this many customers, each once: `replies(1000, seed="b")`; one of `lacks` of them is left out."""
     folder = tmp_path_factory.mktemp("replies")
 
     def make(customers: int, seed: str = "a", lacks: int | None = None) -> Path:

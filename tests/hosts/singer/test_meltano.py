@@ -163,7 +163,7 @@ def test_the_definition_is_added_to_a_project_without_a_hub(installation, tmp_pa
 
 
 def test_the_example_project_runs(installation: Installation, tmp_path, simulator):
-    """As it stands, but for the port and for where target-jsonl comes from: tests install nothing from outside."""
+    """As it is, but for the port and for where target-jsonl comes from: tests install nothing from outside."""
     api = simulator()
     folder = tmp_path / "example"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".meltano", "output", "wheels", ".env"))

@@ -32,7 +32,7 @@ fn asked(simulator: &Simulator) -> Option<String> {
     simulator.requests().last().unwrap().parameter("updateAsOf").map(str::to_owned)
 }
 
-/// A time so many seconds from now, as the API writes it.
+/// A time this many seconds from now, as the API writes it.
 fn from_now(seconds: i64) -> String {
     (Utc::now() + TimeDelta::seconds(seconds)).format("%Y-%m-%dT%H:%M:%S").to_string()
 }

@@ -1,4 +1,4 @@
-//! What is wrong with the files that a user or a host gives: told before anything is sent, by name, with
+//! What is wrong with the files that a user or a host gives: reported before anything is sent, by name, with
 //! what is accepted, and without a value of a secret.
 
 use std::path::Path;

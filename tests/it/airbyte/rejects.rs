@@ -1,4 +1,4 @@
-//! Records that cannot be: how many are passed over, and how a read fails with more of them.
+//! Records that cannot be: how many are skipped, and how a read fails with more of them.
 
 use kometsales::simulator::Reply;
 use serde_json::{Value, json};

@@ -17,7 +17,7 @@ fn read(reply: Reply) -> Answer {
 }
 
 /// Reads one customer who has this value in a field, and gives it as it went out, and whether a change
-/// of it was told.
+/// of it was reported.
 fn value(field: &str, json: &str) -> (Value, bool) {
     let answer = read(list(&[&format!(r#"{{"id":"1","{field}":{json}}}"#)])).succeeded();
     let record = &answer.record_messages()[0];

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-/// What the demonstration prints of so many customers.
+/// What the demonstration prints of this many customers.
 fn demo(arguments: &[&str]) -> (Option<i32>, String, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_kometsales"))
         .arg("demo")

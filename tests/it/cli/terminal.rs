@@ -12,7 +12,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::support::{Connector, collect, simulator, wait};
 
-/// The two ends of a terminal of so many columns: what is typed and read by a person, and what a program has.
+/// The two ends of a terminal of this many columns: what is typed and read by a person, and what a program has.
 fn terminal(columns: u16) -> (File, OwnedFd) {
     let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&person).unwrap();

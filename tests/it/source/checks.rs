@@ -24,7 +24,7 @@ pub struct Proved {
     pub lines: Vec<String>,
     /// For each row which of its values became null.
     pub nulled: Vec<u64>,
-    /// Where the rejected records stood, and why.
+    /// Where the rejected records were, and why they were rejected.
     pub rejects: Vec<(String, String)>,
     /// Its numbers.
     pub receipt: Receipt,

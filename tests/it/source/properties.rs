@@ -140,7 +140,7 @@ fn a_reply_larger_than_memory_should_hold_spills_to_a_file_and_comes_back_whole(
     }
 }
 
-/// A reply of one record whose name has so many characters, between two others.
+/// A reply of one record whose name has this many characters, between two others.
 fn with_a_name_of(length: u64) -> impl BufRead {
     let head = Cursor::new(&br#"{"customers":[{"id":1},{"id":2,"name":""#[..]);
     let tail = Cursor::new(&br#""},{"id":3}],"status":1}"#[..]);
@@ -152,7 +152,7 @@ fn a_record_may_have_64_mebibytes_and_no_more() {
     let large = Reading::everything().prove(with_a_name_of(5 << 20)).unwrap();
     let lengths: Vec<usize> = large.lines.iter().map(String::len).collect();
     assert_eq!((lengths.len(), lengths[1] - lengths[0]), (3, (5 << 20) - 2));
-    // With what stands around its name.
+    // With what surrounds its name.
     let largest = (64 << 20) - r#"{"id":2,"name":""}"#.len() as u64;
     assert_eq!(Reading::everything().prove(with_a_name_of(largest)).unwrap().lines.len(), 3);
     let error = Reading::everything().prove(with_a_name_of(largest + 1)).unwrap_err();

@@ -26,7 +26,7 @@ type Converted<T> = Result<Option<T>, ()>;
 
 /// Decodes a record; `None` if it has no valid key.
 pub(crate) fn decode(record: &str, zone: Tz) -> Option<Row> {
-    // Of a name that stands twice the last value is inserted last.
+    // Of a name that occurs twice the last value is inserted last.
     let mut members: BTreeMap<String, &RawValue> = serde_json::from_str(record).ok()?;
     let (mut values, mut nulled, mut updated) = (Map::new(), 0, None);
     for (index, field) in CUSTOMERS.fields.iter().enumerate() {

@@ -30,7 +30,7 @@ pub(crate) const LONGEST_RUN: Duration = Duration::from_secs(30);
 /// A place on this machine where nobody listens.
 pub(crate) const NOBODY: &str = "http://127.0.0.1:1";
 
-/// A simulator of so many customers in which nothing goes wrong but what a test queues.
+/// A simulator of this many customers in which nothing goes wrong but what a test queues.
 pub(crate) fn simulator(customers: u64) -> Simulator {
     Simulator::start(Options { customers, ..Options::default() }).unwrap()
 }
@@ -190,7 +190,7 @@ pub(crate) fn catalog(stream: &str, mode: &str, properties: Value) -> Value {
     }]})
 }
 
-/// The state file of a host that was told this state of customers.
+/// The state file of a host that was given this state of customers.
 pub(crate) fn state_of(stream_state: Value) -> Value {
     json!([{
         "type": "STREAM",

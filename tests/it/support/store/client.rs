@@ -1,4 +1,4 @@
-//! The plainest client there is: it tries nothing again, and tells how a connection ended.
+//! The plainest client there is: it tries nothing again, and reports how a connection ended.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};

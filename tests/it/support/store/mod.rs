@@ -114,7 +114,7 @@ impl Store {
         objects.get(bucket, key).map(|object| object.bytes.clone())
     }
 
-    /// Puts an object there, whatever stood there before.
+    /// Puts an object there, whatever was there before.
     pub(crate) fn put(&self, bucket: &str, key: &str, bytes: impl Into<Vec<u8>>) {
         let mut objects = self.shared.objects.lock().unwrap();
         objects.put(bucket, key, bytes.into(), &Condition::None).unwrap();

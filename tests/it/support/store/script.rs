@@ -9,7 +9,7 @@ use super::request::Line;
 /// Something that happens to some requests, once unless it says otherwise.
 ///
 /// ```ignore
-/// // The second write to the log lands, and its writer is told that it did not.
+/// // The second write to the log lands, and its writer hears that it did not.
 /// store.script(Rule::on("PUT", "_delta_log/").ending(".json").nth(2).answers(500).after_applying());
 /// ```
 ///
@@ -52,7 +52,7 @@ impl Rule {
         self
     }
 
-    /// So many times.
+    /// This many times.
     pub(crate) fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
@@ -140,7 +140,7 @@ pub(super) struct Effect {
     pub(super) ending: Ending,
 }
 
-/// What the client is told.
+/// What the client is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Ending {
     /// What happened.
