@@ -14,7 +14,7 @@ use super::reply::Reply;
 use super::request::Request;
 use super::script::{Script, Scripted};
 use super::stop::Stop;
-use super::{MOST_CUSTOMERS, Options};
+use super::{MAX_CUSTOMERS, Options};
 use crate::error::{Error, Result};
 
 /// Where changes to the customers are asked for over HTTP.
@@ -68,7 +68,7 @@ impl Companies {
         if count == 0 {
             return Err(Error::config("the simulator has at least one company"));
         }
-        if customers.saturating_mul(count) > MOST_CUSTOMERS {
+        if customers.saturating_mul(count) > MAX_CUSTOMERS {
             return Err(Error::config("the simulator has at most 1000000000000 customers"));
         }
         let names: Vec<String> = (0..count).map(name_of).collect();

@@ -147,7 +147,7 @@ fn the_message_is_kept_as_text_in_whatever_form_it_comes() {
         assert_eq!(envelope.message, expected, "{value}");
     }
     let (envelope, _) = reads(&format!(r#"{{"message": "{}"}}"#, "é".repeat(100_000)));
-    assert_eq!(envelope.message, "é".repeat(MOST_MESSAGE));
+    assert_eq!(envelope.message, "é".repeat(MAX_MESSAGE_CHARS));
 }
 
 #[test]
