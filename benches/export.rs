@@ -126,8 +126,7 @@ fn vacuum(bench: &Bench) {
     };
     let name = format!("vacuum of {versions} versions");
     bench.measure(vec![
-        Case::new("the same, a dry run", &[PROGRAM, "vacuum", "table", "--dry-run"])
-            .after(anew),
+        Case::new("the same, a dry run", &[PROGRAM, "vacuum", "table", "--dry-run"]).after(anew),
         Case::new(&name, &[PROGRAM, "vacuum", "table"]).after(anew),
     ]);
 }

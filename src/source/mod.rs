@@ -1,23 +1,23 @@
 //! The API: one request for one list, received and proved whole before anything of it is shown.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
 use chrono::Utc;
 
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::log::Log;
 use crate::model::arrow::Selection;
 use crate::model::{Stream, Timestamp};
 use crate::network::Proxies;
 use crate::plan::{Mode, Plan};
-use crate::receipt::{Receipt, Reject};
-use crate::state::{Checkpoint, List, State};
+use crate::receipt::Receipt;
+use crate::state::{List, State};
 
+mod accepted;
 mod client;
 mod columns;
 mod connections;
@@ -43,6 +43,7 @@ mod transfer;
 mod wait;
 mod window;
 
+pub use accepted::{Accepted, Batches};
 pub use connections::Connections;
 pub use scratch::Scratch;
 
@@ -50,7 +51,6 @@ use client::{Body, Client};
 use decode::{Decoded, Decoder};
 use explain::Explain;
 use failure::Failure;
-use rejects::Rejects;
 use retry::{Next, Retry, spent, too_long};
 use transfer::Head;
 use window::Window;
@@ -76,24 +76,6 @@ pub struct Source<'a> {
     scratch: Scratch,
     log: &'a dyn Log,
     interrupt: Interrupt,
-}
-
-/// A reply that was received whole and said success. Batches come out of it alone.
-pub struct Accepted {
-    /// What it held.
-    pub receipt: Receipt,
-    /// Its rows.
-    pub batches: Batches,
-    rejects: Rejects,
-}
-
-/// The rows of an accepted reply, and the checkpoint behind the last of them.
-pub struct Batches {
-    spooled: spool::Spooled,
-    promised: u64,
-    handed_on: u64,
-    stream: &'static Stream,
-    state: State,
 }
 
 /// What decodes a reply, wherever its body comes from.
@@ -345,57 +327,4 @@ pub fn prove(
         Explain { host: "the file", token: &config.token, stream: plan.stream, head: &head };
     let attempt = Parts { plan, config, scratch, log }.attempt(body, &explain, now, now);
     attempt.map_err(|failure| failure.error)?.accept(plan, Instant::now(), 1)
-}
-
-impl Accepted {
-    /// Shows where the first rejected records were, at most this many, and why they were rejected.
-    ///
-    /// # Errors
-    /// `System` if they cannot be read back.
-    pub fn first_rejects(&mut self, most: u64, show: impl FnMut(Reject)) -> Result<()> {
-        self.rejects.first(most, show)
-    }
-
-    /// The rejected records as they came, one line of JSON each: `{"path": …, "reason": …, "record": …}`.
-    ///
-    /// # Errors
-    /// `System` if they cannot be read back.
-    pub fn rejected(&mut self) -> Result<impl Read + '_> {
-        self.rejects.lines()
-    }
-}
-
-impl Batches {
-    /// The next batch, or `None` after the last.
-    ///
-    /// # Errors
-    /// `System` if the spool cannot be read.
-    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let batch = self.spooled.next().transpose()?;
-        self.handed_on += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
-        Ok(batch)
-    }
-
-    /// The checkpoint behind the last row.
-    ///
-    /// # Errors
-    /// `System` if not every row of the reply was handed on: the temporary file lost some.
-    pub fn finish(&self) -> Result<Checkpoint> {
-        if self.handed_on != self.promised {
-            return Err(Error::system(format!(
-                "{} of {} rows came back from the temporary file, so rows are missing and no state is saved. Check that disk, and run again.",
-                self.handed_on, self.promised
-            )));
-        }
-        Ok(Checkpoint::proven(self.stream, self.state.clone(), self.promised))
-    }
-
-    /// Goes back to the first batch.
-    ///
-    /// # Errors
-    /// `System` if the spool cannot be read.
-    pub fn rewind(&mut self) -> Result<()> {
-        self.handed_on = 0;
-        self.spooled.rewind()
-    }
 }
