@@ -64,6 +64,34 @@ struct Described {
     json_schema: Option<Value>,
 }
 
+/// What `discover` prints, as people save it: its message, or the catalog in it.
+#[derive(Debug, Deserialize)]
+struct Discovered {
+    #[serde(alias = "catalog")]
+    streams: DiscoveredStreams,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum DiscoveredStreams {
+    Bare(Vec<Described>),
+    Wrapped { streams: Vec<Described> },
+}
+
+impl Discovered {
+    fn parse(json: &[u8]) -> Option<Self> {
+        serde_json::from_slice(document::without_mark(json)).ok()
+    }
+
+    /// Every stream with every field, in its first sync mode.
+    fn whole(self) -> Configured {
+        let (DiscoveredStreams::Bare(streams) | DiscoveredStreams::Wrapped { streams }) =
+            self.streams;
+        let entry = |stream| Entry { stream, sync_mode: None };
+        Configured { streams: streams.into_iter().map(entry).collect() }
+    }
+}
+
 /// One stream that the host wants.
 #[derive(Debug)]
 pub struct Wanted {
@@ -84,6 +112,7 @@ impl Configured {
         let expected = "Expected {\"streams\": [{\"stream\": {\"name\": …}, \"sync_mode\": …}]}, made from what `discover` shows.";
         let what = format!("The configured catalog ({origin})");
         match document::parse(json, &what, expected) {
+            Err(_) if let Some(discovered) = Discovered::parse(json) => Ok(discovered.whole()),
             Err(_) if is_of_singer(json) => Err(Error::config(format!(
                 "{what} is a catalog of Singer, and `read` takes one of Airbyte. {expected}"
             ))),
@@ -197,6 +226,18 @@ mod tests {
         ] {
             let (error, _) = wanted(json!({"streams": streams})).unwrap_err();
             assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_discover_prints_is_every_stream_with_every_field_in_its_first_mode() {
+        let catalog = discovered(ALL);
+        for given in [json!({"type": "CATALOG", "catalog": catalog}), catalog] {
+            let wanted = wanted(given).unwrap();
+            let read: Vec<_> = wanted.iter().map(|one| (one.stream.name, one.mode)).collect();
+            let first = |stream: &&Stream| (stream.name, Mode::of(stream)[0]);
+            assert_eq!(read, ALL.iter().map(first).collect::<Vec<_>>());
+            assert!(wanted.iter().all(|one| one.selection == Selection::all(one.stream)));
         }
     }
 

@@ -7,11 +7,10 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::python;
+use super::reference::reference;
 use crate::airbyte::message::specification;
-use crate::config::settings;
 use crate::error::{Error, Result};
 use crate::model::Stream;
-use crate::model::docs::markdown;
 use crate::model::json_schema::json_schema;
 use crate::output::stdout::Stdout;
 use crate::singer::definition::{definition, package};
@@ -27,7 +26,7 @@ pub(super) enum What {
     },
     /// Airbyte's connection specification
     Spec,
-    /// The settings and the fields of every stream, as Markdown
+    /// The reference as Markdown: commands, variables, exit codes, keys, limits, settings, fields
     Docs,
     /// Meltano's plugin definition of the tap
     Meltano {
@@ -57,7 +56,7 @@ pub(super) fn run(
     let text = match what {
         What::Schema { stream } => pretty(&json_schema(find(streams, stream.as_deref())?)),
         What::Spec => pretty(&specification()),
-        What::Docs => docs(streams),
+        What::Docs => reference(command, streams),
         What::Meltano { pip_url } => definition(&pip_url.unwrap_or_else(package)),
         What::Man => manual(command)?,
         What::Python => python::settings(),
@@ -96,13 +95,4 @@ fn manual(command: &mut Command) -> Result<String> {
 
 fn pretty(json: &serde_json::Value) -> String {
     format!("{json:#}\n")
-}
-
-fn docs(streams: &[&Stream]) -> String {
-    let mut text = format!("## Settings\n\n{}", settings::markdown());
-    for stream in streams {
-        let (name, about) = (stream.name, stream.documentation);
-        text.push_str(&format!("\n## Stream `{name}`\n\n{about}\n\n{}", markdown(stream)));
-    }
-    text
 }

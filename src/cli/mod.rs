@@ -39,6 +39,7 @@ mod paint;
 #[cfg(feature = "export")]
 mod progress;
 mod python;
+mod reference;
 mod settings;
 #[cfg(feature = "export")]
 mod show;

@@ -35,7 +35,7 @@ const ACTIVATE_VERSIONS: &str = "emit_activate_version_messages";
 const ACTIVATE_VERSIONS_DESCRIPTION: &str = "Give every record a version, and activate a new one behind a complete list, so that a target can remove what is not in it.";
 
 /// What settings are called in the environment, before their names in capitals.
-const PREFIX: &str = "TAP_KOMETSALES_";
+pub const PREFIX: &str = "TAP_KOMETSALES_";
 
 /// What the tap can do, in the words of Meltano's SDK.
 const CAPABILITIES: [&str; 7] =

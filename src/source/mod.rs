@@ -213,12 +213,17 @@ impl<'a> Source<'a> {
             };
             match retry.next(&failure, started.elapsed(), fastrand::f64()) {
                 Next::Wait(pause) => {
+                    let left = window.saturating_sub(started.elapsed()).as_secs();
+                    let what = failure.error.to_string();
                     self.log.warn(&format!(
-                        "Request {} of {} failed; retrying in {:.1} s: {}",
+                        "Request {} of {} failed; retrying in {:.1} s, giving up in {}:{:02}: {}",
                         retry.tries(),
                         stream.method,
                         pause.as_secs_f64(),
-                        failure.error
+                        left / 60,
+                        left % 60,
+                        // It is sent again, so that nobody has to.
+                        what.strip_suffix(" Run again later.").unwrap_or(&what)
                     ));
                     wait::pause(pause, &self.interrupt)?;
                 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests fail by a panic")]
 
+mod dependencies;
 mod messages;
 mod names;
 mod source;

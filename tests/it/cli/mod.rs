@@ -2,6 +2,7 @@
 
 mod demo;
 mod generated;
+mod people;
 mod process;
 mod secrecy;
 mod settings;

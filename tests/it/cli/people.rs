@@ -1,0 +1,32 @@
+//! What people type by hand: a catalog that `discover` printed, a retry that says how long it goes on.
+
+use serde_json::Value;
+
+use crate::support::{Connector, faulty, finish, simulator};
+
+#[test]
+fn what_discover_prints_is_taken_as_a_catalog() {
+    let simulator = simulator(5);
+    let connector = Connector::of(&simulator);
+    let printed = connector.run(&["discover", "--config", "config.json"]);
+    let message: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    for catalog in [printed.stdout, message["catalog"].to_string().into_bytes()] {
+        connector.write("printed.json", catalog);
+        let read = ["read", "--config", "config.json", "--catalog", "printed.json"];
+        let answer = finish(connector.command(&read), b"").succeeded();
+        assert_eq!(answer.records().len(), 5);
+        assert!(answer.records().iter().all(|record| record["name"].is_string()));
+    }
+}
+
+#[test]
+fn a_retry_is_one_line_that_says_when_it_gives_up() {
+    let simulator = faulty(5, &["server-error@1"]);
+    let connector = Connector::of(&simulator).with("retry_window_seconds", 90);
+    let answer = connector.run(&["export", "--config", "config.json", "--to", "rows.parquet"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    let lines: Vec<&str> = answer.stderr.lines().collect();
+    assert_eq!(lines.len(), 1, "{}", answer.stderr);
+    assert!(lines[0].contains(" s, giving up in 1:"), "{}", answer.stderr);
+    assert!(!lines[0].ends_with("Run again later."), "{}", answer.stderr);
+}
