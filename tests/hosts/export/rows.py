@@ -59,6 +59,11 @@ POLARS = polars.Schema(
     }
 )
 
+# The same in a table, which also tells what is gone.
+DELETED_AT = "_deleted_at"
+TABLE_ARROW = ARROW.append(pyarrow.field(DELETED_AT, pyarrow.timestamp("us", "UTC")))
+TABLE_POLARS = polars.Schema({**POLARS, DELETED_AT: polars.Datetime("us", "UTC")})
+
 Row = tuple
 
 # An export must not turn 1500.50 into 1500.5, and a comparison must not overlook it.

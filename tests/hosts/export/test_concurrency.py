@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+import pyarrow.compute
 import pyarrow.parquet
 import pytest
 from log import commits
 from rows import found, once, source
 
 MERGE, APPEND, OVERWRITE = ["--mode", "merge"], ["--mode", "append"], ["--mode", "overwrite"]
+HISTORY = ["--mode", "history"]
 SUCCESS, CONFLICT = 0, 75
 
 
@@ -68,6 +70,21 @@ def assert_commits_are_whole(place) -> None:
     assert set(added.values()) == {1}, added
 
 
+def assert_versions_are_apart(table: pyarrow.Table) -> None:
+    """Each version of a customer ends, if it does, before the next one begins, and the last one is current."""
+    versions = defaultdict(list)
+    for id, begins, ends, is_current in zip(
+        *(table.column(name).to_pylist() for name in ("id", "_valid_from", "_valid_to", "_is_current")), strict=True
+    ):
+        assert is_current == (ends is None)
+        assert ends is None or begins < ends
+        versions[id].append((begins, ends))
+    for id, periods in versions.items():
+        periods.sort()
+        following = [begins for begins, _ in periods[1:]]
+        assert [ends for _, ends in periods] == [*following, None], id
+
+
 @pytest.mark.parametrize("where", ["folder", "container"])
 @pytest.mark.parametrize("is_new", [True, False], ids=["a new table", "a table"])
 def test_merges_at_once_lose_nobody_and_double_nobody(request, exporter, simulator, where, is_new):
@@ -108,6 +125,18 @@ def test_appends_at_once_without_edits_add_each_row_once(exporter, simulator, fo
     race.run([APPEND] * 6, edits=0)
     rows = found(folder.table().to_pyarrow_table())
     assert Counter(rows) == Counter(source(api))
+
+
+def test_histories_at_once_lose_nobody_and_overlap_nowhere(exporter, simulator, folder):
+    api = simulator(customers=1500)
+    for number in range(3):
+        place = folder / str(number)
+        race = Race(exporter, api, place)
+        race.run([HISTORY] * 6, edits=60)
+        table = place.table().to_pyarrow_table()
+        assert_versions_are_apart(table)
+        race.assert_current(once(found(table.filter(pyarrow.compute.field("_is_current")))))
+        assert_commits_are_whole(place)
 
 
 @pytest.mark.parametrize("where", ["folder", "container"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from datetime import datetime, timedelta, timezone
 
 import duckdb
 import polars
 import pyarrow
+import pyarrow.compute
 from rows import EPOCH, found, microseconds, once, source
 
 MODE = ("--mode", "history")
@@ -25,10 +27,16 @@ def instant(micros: int):
     return EPOCH + timedelta(microseconds=micros)
 
 
-def as_of(table: pyarrow.Table, time) -> set:
+def next_second(after: datetime) -> None:
+    """Waits for it: the API dates edits by the second, and what is edited now is not to be dated before `after`."""
+    while datetime.now(timezone.utc) < after.replace(microsecond=0) + timedelta(seconds=1):
+        time.sleep(0.01)
+
+
+def as_of(table: pyarrow.Table, when: datetime) -> set:
     """The rows that were valid at a time: of each id at most one."""
     valid = polars.from_arrow(table).filter(
-        (polars.col(VALID_FROM) <= time) & (polars.col(VALID_TO).is_null() | (polars.col(VALID_TO) > time))
+        (polars.col(VALID_FROM) <= when) & (polars.col(VALID_TO).is_null() | (polars.col(VALID_TO) > when))
     )
     return once(found(valid))
 
@@ -38,6 +46,7 @@ def test_a_history_is_read_by_date_and_now_is_what_the_company_has(exporter, sim
     steps = []
     for how, customers in (("change", 0), ("change", 20), ("remove", 7), ("change", 15), ("restore", 7)):
         if customers:
+            next_second(steps[-1][0])
             api.change(customers, how)
         summary = exporter.export(api.config(), folder, *MODE, "--full-refresh")
         steps.append((instant(microseconds(summary["extracted_at"])), source(api), summary))
@@ -50,38 +59,38 @@ def test_a_history_is_read_by_date_and_now_is_what_the_company_has(exporter, sim
     assert table.num_rows == steps[-1][2]["table_rows"] > api.customers
     current = table.filter(pyarrow.compute.field(IS_CURRENT))
     assert once(found(current)) == source(api) == as_of(table, steps[-1][0])
-    for time, then, _ in steps:
-        assert as_of(table, time) == then, time
+    for when, then, _ in steps:
+        assert as_of(table, when) == then, when
 
     # Time and again a version of each customer is joined to an event of that customer.
     ids = sorted({row[0] for _, then, _ in steps for row in then})
-    times = sorted({time for time, _, _ in steps} | set(table.column(VALID_FROM).to_pylist()))
+    times = sorted({when for when, _, _ in steps} | set(table.column(VALID_FROM).to_pylist()))
     events = polars.DataFrame(
-        {"customer": ids * len(times), "at": [time for time in times for _ in ids]},
-        schema={"customer": polars.Int64, "at": polars.Datetime("us", "UTC")},
+        {"customer": ids * len(times), "moment": [when for when in times for _ in ids]},
+        schema={"customer": polars.Int64, "moment": polars.Datetime("us", "UTC")},
     )
-    expected = sorted((row[0], time, row[2]) for time in times for row in as_of(table, time))
+    expected = sorted((row[0], when, row[2]) for when in times for row in as_of(table, when))
     assert expected
 
     versions = polars.from_arrow(table)
-    joined = events.sort("at").join_asof(
-        versions.sort(VALID_FROM), left_on="at", right_on=VALID_FROM, by_left="customer", by_right="id"
+    joined = events.sort("moment").join_asof(
+        versions.sort(VALID_FROM), left_on="moment", right_on=VALID_FROM, by_left="customer", by_right="id"
     )
     joined = joined.filter(
-        polars.col(VALID_FROM).is_not_null() & (polars.col(VALID_TO).is_null() | (polars.col("at") < polars.col(VALID_TO)))
+        polars.col(VALID_FROM).is_not_null() & (polars.col(VALID_TO).is_null() | (polars.col("moment") < polars.col(VALID_TO)))
     )
-    assert sorted(joined.select("customer", "at", "name").rows()) == expected
+    assert sorted(joined.select("customer", "moment", "name").rows()) == expected
 
     database = duckdb.connect()
     database.execute("SET TimeZone = 'UTC'")
     database.register("versions", table)
     database.register("events", events.to_arrow())
     for join in (
-        "events ASOF JOIN versions ON customer = id AND at >= _valid_from",
-        "events JOIN versions ON customer = id AND at >= _valid_from",
+        "events ASOF JOIN versions ON customer = id AND moment >= _valid_from",
+        "events JOIN versions ON customer = id AND moment >= _valid_from",
     ):
         rows = database.execute(
-            f"SELECT customer, epoch_us(at), name FROM {join} WHERE at < _valid_to OR _valid_to IS NULL"
+            f"SELECT customer, epoch_us(moment), name FROM {join} WHERE moment < _valid_to OR _valid_to IS NULL"
         ).fetchall()
         assert sorted((id, instant(at), name) for id, at, name in rows) == expected, join
 
@@ -89,12 +98,12 @@ def test_a_history_is_read_by_date_and_now_is_what_the_company_has(exporter, sim
 def test_columns_are_declared_as_documented(exporter, simulator, folder):
     exporter.export(simulator().config(), folder, *MODE)
     schema = folder.table().to_pyarrow_table().schema
-    time = pyarrow.timestamp("us", "UTC")
+    instants = pyarrow.timestamp("us", "UTC")
     last = [(field.name, field.type, field.nullable) for field in list(schema)[-5:]]
     assert last == [
-        ("_extracted_at", time, False),
-        ("_deleted_at", time, True),
-        (VALID_FROM, time, False),
-        (VALID_TO, time, True),
+        ("_extracted_at", instants, False),
+        ("_deleted_at", instants, True),
+        (VALID_FROM, instants, False),
+        (VALID_TO, instants, True),
         (IS_CURRENT, pyarrow.bool_(), False),
     ]

@@ -12,7 +12,7 @@ import pyarrow.compute
 import pytest
 from deltalake.exceptions import CommitFailedError
 from log import commits, is_checkpoint, left_over
-from rows import ARROW, COLUMNS, found, once, source
+from rows import COLUMNS, TABLE_ARROW, found, once, source
 
 
 def rows_of(place):
@@ -244,4 +244,4 @@ def test_a_file_that_is_gone_is_told_and_nothing_is_committed(exporter, simulato
 
 def test_the_schema_of_a_reader_is_the_one_that_was_written(exporter, simulator, place):
     exporter.export(simulator().config(), place)
-    assert place.table().to_pyarrow_table().schema.equals(ARROW)
+    assert place.table().to_pyarrow_table().schema.equals(TABLE_ARROW)

@@ -11,7 +11,19 @@ import duckdb
 import polars
 import pytest
 from exporter import assert_failed, has_time
-from rows import ARROW, COLUMNS, POLARS, UPDATED_ON, emitted, extracted_at, found, microseconds, newest, once, source
+from rows import (
+    COLUMNS,
+    TABLE_ARROW,
+    TABLE_POLARS,
+    UPDATED_ON,
+    emitted,
+    extracted_at,
+    found,
+    microseconds,
+    newest,
+    once,
+    source,
+)
 
 DELTA_TYPES = {"int64": "long", "string": "string", "bool": "boolean", "timestamp[us, tz=UTC]": "timestamp"}
 
@@ -91,10 +103,10 @@ def test_types_and_nulls_are_declared_as_documented(exporter, simulator, folder)
     exporter.export(simulator("invalid-values").config(), folder)
     schema = json.loads(folder.table().schema().to_json())
     declared = [(field["name"], field["type"], field["nullable"]) for field in schema["fields"]]
-    assert declared == [(field.name, DELTA_TYPES[str(field.type)], field.nullable) for field in ARROW]
+    assert declared == [(field.name, DELTA_TYPES[str(field.type)], field.nullable) for field in TABLE_ARROW]
     assert folder.table().metadata().partition_columns == []
-    assert folder.table().to_pyarrow_table().schema.equals(ARROW)
-    assert read_by_polars(folder).schema == POLARS
+    assert folder.table().to_pyarrow_table().schema.equals(TABLE_ARROW)
+    assert read_by_polars(folder).schema == TABLE_POLARS
 
 
 def test_nulls_booleans_and_new_fields_are_there_to_compare(exporter, simulator, folder):
