@@ -7,6 +7,20 @@ use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::sink::Reply;
 
+/// Whether a reply says nothing of whose it is: it was asked for with other settings than the table notes, and has no row to
+/// compare. To note these settings would let the next reply in without a look.
+pub(super) fn is_unproved(table: &Table<'_>, plan: &Plan, rows: u64) -> bool {
+    rows == 0 && !table.options.allow_shrink && is_of_others(table, plan)
+}
+
+/// Whether the table has rows, and its note is of other settings or lost.
+fn is_of_others(table: &Table<'_>, plan: &Plan) -> bool {
+    table.version.as_ref().is_some_and(|version| {
+        let noted = version.note.as_ref().and_then(|note| note.state.scope.as_ref());
+        noted != Some(&plan.scope) && !version.files.is_empty()
+    })
+}
+
 /// Refuses a reply that was asked for with other settings than the table notes, where less than half of the smaller of
 /// (the ids of the table, those of the reply) are in both.
 ///
@@ -16,11 +30,10 @@ pub(super) fn refuse(table: &Table<'_>, plan: &Plan, reply: &mut dyn Reply) -> R
     let Some(version) = table.version.as_ref().filter(|_| !table.options.allow_shrink) else {
         return Ok(());
     };
-    let noted = version.note.as_ref();
-    let is_same = noted.is_some_and(|note| note.state.scope.as_ref() == Some(&plan.scope));
-    if is_same || version.files.is_empty() {
+    if !is_of_others(table, plan) {
         return Ok(());
     }
+    let noted = version.note.as_ref();
     let (mut there, mut received) = (Seen::default(), Seen::default());
     keys_of(&table.log, version, |keys| there.take_keys(keys))?;
     while let Some(batch) = reply.next_batch()? {

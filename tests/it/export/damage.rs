@@ -8,7 +8,8 @@ use kometsales::simulator::Simulator;
 use parquet::file::metadata::ParquetMetaDataReader;
 use serde_json::{Value, json};
 
-use super::places::{export, into_table, lake, replying};
+use super::places::{export, into_table, lake, listed, replying};
+use crate::support::replies::said;
 use crate::support::{Connector, simulator};
 
 fn log(connector: &Connector, name: &str) -> PathBuf {
@@ -210,6 +211,36 @@ fn another_companys_rows_never_get_in() {
         reply(&simulator, &of(500, 100));
         let answer = export(&connector, "lake", &["--mode", mode, "--allow-shrink"]);
         assert_eq!(answer.code, Some(0), "{mode}: {}", answer.stderr);
+    }
+}
+
+#[test]
+fn a_reply_of_nobody_does_not_make_another_company_known() {
+    let time = "2024-05-05T13:00:00";
+    let nobody = || said("0", "Customers not found");
+    for mode in ["merge", "append", "history"] {
+        for is_lost in [false, true] {
+            let simulator = simulator(0);
+            let connector = Connector::of(&simulator);
+            replying(&simulator, &[(1, "A", time), (2, "B", time)]);
+            into_table(&connector, &["--mode", mode]);
+            if is_lost {
+                lose(&connector, 0..1, &["domainMetadata"]);
+            }
+            let more = ["--mode", mode, "--full-refresh", "--json"];
+            let connector = connector.with("authentication_token", "another-companys-token");
+            for reply in [nobody(), listed(&[])] {
+                simulator.reply_next(reply);
+                let answer = export(&connector, "lake", &more);
+                assert_eq!(answer.code, Some(0), "{mode}: {}", answer.stderr);
+                let summary: Value = serde_json::from_str(answer.text()).unwrap();
+                assert_eq!(summary["committed"], false, "{mode}: {summary}");
+                replying(&simulator, &[(3, "C", time), (4, "D", time)]);
+                let answer = export(&connector, "lake", &more);
+                assert_eq!(answer.code, Some(65), "{mode}: {}", answer.stderr);
+            }
+            assert_eq!(lake(&connector).rows().len(), 2, "{mode}");
+        }
     }
 }
 
