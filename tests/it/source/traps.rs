@@ -158,6 +158,17 @@ fn a_start_date_that_has_not_come_is_a_warning() {
     assert!(warnings.iter().any(|warning| warning.contains("has not come")), "{warnings:?}");
     let export = connector.run(&["export", "--config", "config.json", "--to", "lake"]);
     assert!(export.stderr.contains("has not come"), "{}", export.stderr);
+    for check in [
+        &["check", "--config", "config.json"][..],
+        &["check", "--config", "config.json", "--text"],
+        &["--config", "config.json", "--test"],
+        &["export", "--config", "config.json", "--check"],
+    ] {
+        let answer = connector.run(check);
+        assert_eq!(answer.code, Some(0), "{check:?}: {}", answer.stderr);
+        let said = format!("{}{}", answer.text(), answer.stderr);
+        assert!(said.contains("has not come"), "{check:?}: {said}");
+    }
 }
 
 #[test]
