@@ -158,6 +158,16 @@ impl Plan {
             warnings,
         }
     }
+
+    /// Warns of a start that is later than `now`: nothing of today would be read.
+    pub fn warn_of_start(&self, now: Timestamp, warnings: &mut Vec<String>) {
+        if let Some(bound) = self.bound.filter(|bound| self.is_whole && *bound > now) {
+            warnings.push(format!(
+                "`start_date` has not come yet ({bound}), so {}s of today are not read. Correct it, or leave it out.",
+                self.stream.record
+            ));
+        }
+    }
 }
 
 /// Why the settings choose some of the records, so that no reply is a complete list.

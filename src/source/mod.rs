@@ -142,7 +142,9 @@ impl<'a> Source<'a> {
             let (head, body) = self.send(stream, &plan.query, timeout)?;
             probe::judge(body, &self.explain(stream, &head), self.log)
         })?;
-        not_come(&plan, now).iter().for_each(|warning| self.log.warn(warning));
+        let mut warnings = Vec::new();
+        plan.warn_of_start(now, &mut warnings);
+        warnings.iter().for_each(|warning| self.log.warn(warning));
         Ok(())
     }
 
@@ -236,15 +238,6 @@ impl<'a> Source<'a> {
     }
 }
 
-/// A warning of a start that is later than `now`.
-fn not_come(plan: &Plan, now: Timestamp) -> Option<String> {
-    let bound = plan.bound.filter(|bound| plan.is_whole && *bound > now)?;
-    Some(format!(
-        "`start_date` has not come yet ({bound}), so {}s of today are not read. Correct it, or leave it out.",
-        plan.stream.record
-    ))
-}
-
 impl<'a> Parts<'a> {
     fn attempt(
         &self,
@@ -281,7 +274,7 @@ impl Attempt<'_> {
                 plan.stream.name
             ));
         }
-        warnings.extend(not_come(plan, now));
+        plan.warn_of_start(now, &mut warnings);
         let (rows, rejected) = (tally.rows, rejects.count());
         let incomplete = plan.incomplete.or(match (has_list, rows, rejected) {
             (false, _, _) => Some("the reply has no list"),
