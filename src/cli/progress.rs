@@ -12,6 +12,9 @@ use super::environment::Environment;
 use crate::log::{Level, Log};
 use crate::output::stderr::Stderr;
 
+/// Columns of a terminal that does not tell how many it has.
+const COLUMNS: usize = 80;
+
 /// How often what moves by itself is drawn anew.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -70,7 +73,7 @@ impl Log for Progress {
         }
         let what_is_done = what.to_owned();
         let line = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let width = tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col.into());
+            let width = columns();
             // What cannot be drawn is not missed.
             let _ = text.write_str(&line(
                 &what_is_done,
@@ -95,6 +98,12 @@ impl Log for Progress {
     fn advance(&self, rows: u64) {
         self.bar.inc(rows);
     }
+}
+
+/// How wide the terminal is. One that says 0 does not know, as under `script` without a terminal around it.
+fn columns() -> usize {
+    let told = tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col.into());
+    if told == 0 { COLUMNS } else { told }
 }
 
 /// How many rows of a stage are done.
