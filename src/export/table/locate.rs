@@ -80,7 +80,9 @@ pub fn tables(store: &Store, place: &TablePlace, stream: &Stream) -> Result<Vec<
         return Ok(vec![TableFolder(locate(store, place, stream)?)]);
     }
     let mut found = Vec::new();
-    for folder in store.folders(&itself)? {
+    let is_hidden =
+        |folder: &Path| folder.filename().is_some_and(|name| name.starts_with(['_', '.']));
+    for folder in store.folders(&itself)?.into_iter().filter(|folder| !is_hidden(folder)) {
         let table = store.followed(folder)?.join(stream.name);
         if has_log(store, &table)? {
             found.push(TableFolder(store.followed(table)?));

@@ -1,7 +1,7 @@
 //! What a table's log says of all versions that can be read, proved before anything is decided by it: commits without a
 //! gap, every line of them, and checkpoints that hold what the commits say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use object_store::ObjectMeta;
@@ -23,6 +23,8 @@ pub(super) struct Past {
     pub(super) entries: Vec<(Entry, ObjectMeta)>,
     /// The commit of the newest version.
     pub(super) newest: Path,
+    /// The names of files that commits name in other places. One of this name here may be meant after all.
+    pub(super) elsewhere: HashSet<String>,
     /// Whether the log has commits from before a gap, which no version can be read from.
     has_gap: bool,
     /// What commits note, this program's domains alone: the version, the domain and the note.
@@ -112,6 +114,7 @@ impl Past {
         let mut past = Self {
             history: History { start, commits: Vec::new(), checkpoints },
             newest: folder.join(format!("{newest:020}.json")),
+            elsewhere: HashSet::new(),
             has_gap,
             notes: Vec::new(),
             entries: Vec::new(),
@@ -143,9 +146,13 @@ impl Past {
                 {
                     self.notes.push((version, domain, configuration));
                 }
-                let name = |named: Option<Named>| match named {
-                    Some(Named { path }) => inside(log, &path, version),
-                    None => Ok(None),
+                let mut name = |named: Option<Named>| {
+                    let Some(Named { path }) = named else { return Ok(None) };
+                    let found = inside(log, &path, version)?;
+                    if found.is_none() {
+                        self.elsewhere.extend(path.rsplit('/').next().map(str::to_owned));
+                    }
+                    Ok(found)
                 };
                 commit.added.extend(name(action.add)?);
                 commit.removed.extend(name(action.remove)?);

@@ -180,7 +180,10 @@ impl<'a> Plan<'a> {
             let name = parts.join("/");
             if kept.named.contains(&file.location) {
                 self.files.push(Going::object(name, &file));
-            } else if is_of_table(&name) && is_old(file.last_modified, now, ORPHAN_AGE) {
+            } else if is_of_table(&name)
+                && !self.past.elsewhere.contains(&name)
+                && is_old(file.last_modified, now, ORPHAN_AGE)
+            {
                 self.orphans.push(Going::object(name, &file));
             }
         }

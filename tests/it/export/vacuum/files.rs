@@ -166,11 +166,15 @@ fn a_file_that_another_table_shares_is_not_touched() {
     let (_simulator, connector) = table(2);
     let elsewhere = connector.folder().join("elsewhere.parquet");
     put(&elsewhere, 30 * DAY);
+    // It is named by a URL of another form, which may mean the same place.
+    let named = "part-20260101T000000Z-0123456789abcdef-00-00000.zstd.parquet";
+    put(&folder(&connector).join(named), 30 * DAY);
+    let url = format!("s3://bucket/customers/{named}");
     for (version, action) in [(0, "add"), (1, "remove")] {
         let path = commit_file(&connector, version);
         let text = fs::read_to_string(&path).unwrap();
         let lines: Vec<String> =
-            ["../../elsewhere.parquet", &format!("file://{}", elsewhere.display())]
+            ["../../elsewhere.parquet", &url, &format!("file://{}", elsewhere.display())]
                 .iter()
                 .map(|path| {
                     json!({action: {"path": path, "partitionValues": {}, "size": 1,
@@ -181,8 +185,8 @@ fn a_file_that_another_table_shares_is_not_touched() {
         fs::write(&path, format!("{text}{}\n", lines.join("\n"))).unwrap();
     }
     age_all(&connector, 30 * DAY);
-    assert_eq!(counts(&vacuum(&connector, &[]))[0], 1);
-    assert!(elsewhere.exists());
+    assert_eq!(counts(&vacuum(&connector, &[])), [1, 0, 0, 0]);
+    assert!(elsewhere.exists() && folder(&connector).join(named).exists());
 }
 
 #[test]

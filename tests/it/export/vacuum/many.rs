@@ -22,6 +22,11 @@ fn companies() -> (Simulator, Connector) {
         simulator.change(5);
     }
     let place = connector.folder().join("lake");
+    // Hidden folders are nobody's.
+    for hidden in ["_old", ".trash"] {
+        let answer = export(&connector, &format!("lake/{hidden}"), &["--full-refresh"]);
+        assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    }
     for name in Lake::in_folder(&place).names() {
         age(&place.join(name), 8 * DAY);
     }
