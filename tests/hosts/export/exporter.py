@@ -129,7 +129,11 @@ def assert_failed(run: Run, kind: str) -> str:
     """That it failed in this way, without a result; returns what it said for people."""
     _, exit_code = FAILURES[kind]
     assert run.exit_code == exit_code, f"exit code {run.exit_code}, expected {exit_code} ({kind})\n{run}"
-    assert run.stdout == b"", run
+    if "--json" in run.command:
+        error = json.loads(run.stdout)["error"]
+        assert (error["kind"], error["exit_code"], error["retry"]) == (kind, exit_code, kind == "transient"), run
+    else:
+        assert run.stdout == b"", run
     said = run.stderr.decode()
     assert said.strip(), run
     return said
