@@ -68,7 +68,7 @@ const OTHER_CODES: [(&str, &str, &str, &str); 3] = [
 ];
 
 /// Keys of `export --json`.
-const EXPORT: [Row; 20] = [
+const EXPORT: [Row; 21] = [
     ("to", "The place, as people write it."),
     ("kind", "`table`, `file` or `stream`."),
     ("mode", "The table's mode; null for others."),
@@ -95,6 +95,10 @@ const EXPORT: [Row; 20] = [
     ("cursor", "Where the next export goes on, or null."),
     ("extracted_at", "When the request was sent."),
     ("table_rows", "Rows of the table now; null for others."),
+    (
+        "vacuumed",
+        "What `--vacuum` removed after the commit: `count` files and `bytes`; null if there was none.",
+    ),
 ];
 
 /// Keys of `export --dry-run --json`.
@@ -137,6 +141,19 @@ const SHOW: [Row; 13] = [
         "The last five runs that committed, newest first: `version`, `run`, `mode`, `rows`, `at`.",
     ),
     ("months", "Customers by the month of their last change: `{\"2024-03\": 12}`."),
+];
+
+/// Keys of `vacuum --json`.
+const VACUUM: [Row; 9] = [
+    ("to", "The table, as people write it."),
+    ("dry_run", "Whether nothing was removed."),
+    ("version", "The newest version."),
+    ("oldest_version", "The oldest version that stays readable."),
+    ("retain_seconds", "For how long versions stay readable."),
+    ("files", "Files of versions that are not kept."),
+    ("orphans", "Files that no commit names."),
+    ("log", "Entries of the log."),
+    ("rejects", "Files of rejected records."),
 ];
 
 /// Keys of the object in `{\"error\": …}`.
@@ -232,6 +249,7 @@ pub(super) fn reference(command: &mut Command, streams: &[&Stream]) -> String {
         ("`export --json`", &EXPORT[..]),
         ("`export --dry-run --json`", &DRY_RUN),
         ("`show --json`", &SHOW),
+        ("`vacuum --json`", &VACUUM),
         ("A failure: `{\"error\": …}`", &ERROR),
         ("`export --companies --json`: a line per company", &COMPANY),
         ("`export --companies --json`: the last line, `{\"summary\": …}`", &SUMMARY),
