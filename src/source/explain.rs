@@ -227,7 +227,12 @@ impl Explain<'_> {
             "" => "no content type",
             content_type => content_type,
         };
-        let excerpt = self.shown(&String::from_utf8_lossy(body));
+        let mut excerpt = self.shown(&String::from_utf8_lossy(body));
+        // What follows the name of the list are records, and those are people's.
+        if let Some(at) = excerpt.to_ascii_lowercase().find(self.stream.list) {
+            excerpt.truncate(at + self.stream.list.len());
+            excerpt.push('…');
+        }
         let excerpt =
             if excerpt.is_empty() { "empty".to_owned() } else { format!("“{excerpt}”") };
         format!("{}; {excerpt}", self.shown(content_type))

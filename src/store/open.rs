@@ -65,6 +65,7 @@ impl Store {
         let url = place.url();
         let settings = &options.settings;
         if !place.is_local() {
+            check_endpoints(settings)?;
             options.proxies.check()?;
             if options.proxies.variable().is_none() {
                 check_name(&endpoint_host(url, settings))?;
@@ -101,6 +102,30 @@ impl Store {
             is_proved: false,
         })
     }
+}
+
+/// Settings that name a store by its URL.
+const ENDPOINTS: [&str; 6] = [
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT",
+    "GOOGLE_BASE_URL",
+    "AZURE_STORAGE_ENDPOINT",
+    "AZURE_ENDPOINT",
+];
+
+/// Refuses an endpoint that is no URL: the library for stores ends the process at one. Its value may hold a secret.
+fn check_endpoints(settings: &[(String, String)]) -> Result<()> {
+    for name in ENDPOINTS {
+        let Some(text) = value(settings, name) else { continue };
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        if url.is_none_or(|url| url.host_str().is_none_or(str::is_empty)) {
+            return Err(Error::config(format!(
+                "{name} is no URL of a store: expected https://host or http://host:port. Correct it, or unset it."
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The host that is asked, where a setting names one; else a name of the kind that its provider uses.
@@ -297,6 +322,25 @@ mod tests {
         ] {
             let store = open(to, settings).unwrap_or_else(|error| panic!("{to}: {error}"));
             assert_eq!(store.shown(store.path()), shown);
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_no_url_is_refused_by_its_name() {
+        for name in ENDPOINTS {
+            for text in
+                ["nohost", "127.0.0.1:9000", "localhost:9000", "https://", "ftp://hidden", " "]
+            {
+                let to = match name.get(..3) {
+                    Some("AWS") => "s3://b/p",
+                    Some("GOO") => "gs://b/p",
+                    _ => "az://c/p",
+                };
+                let error = open(to, &[(name, text), ("AWS_ACCESS_KEY_ID", "a")]).unwrap_err();
+                assert_eq!(error.kind(), crate::error::Kind::Config);
+                assert!(error.to_string().starts_with(name), "{text}: {error}");
+                assert!(!error.to_string().contains("hidden"), "{error}");
+            }
         }
     }
 

@@ -150,6 +150,20 @@ fn a_clock_that_was_wrong_once_hides_nothing() {
 }
 
 #[test]
+fn a_reply_that_is_nearly_json_puts_no_customer_into_the_log() {
+    for body in [
+        r#"callback({"status":1,"customers":[{"id":"1","name":"Ana Secreta"}]})"#,
+        r#")]}', {"status":1,"CUSTOMERS":[{"id":"1","name":"Ana Secreta"}]}"#,
+        r#"{status:1,"customers":[{"name":"Ana Secreta"}]}"#,
+        "<customers><name>Ana Secreta</name></customers>",
+    ] {
+        let answer = read(Reply::json(body));
+        let said = format!("{}{}", answer.text(), answer.stderr);
+        assert!(!said.contains("Ana") && said.to_lowercase().contains("customers…"), "{said}");
+    }
+}
+
+#[test]
 fn a_start_date_that_has_not_come_is_a_warning() {
     let simulator = simulator(3);
     let connector = Connector::of(&simulator).with("start_date", "2999-01-01");
