@@ -1,9 +1,9 @@
 //! Which companies there are, and what is said of each: folders with a file a company, files with a line a company, and
 //! standard input. What is said is read when a company's turn comes, so that a token that was rotated meanwhile counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
@@ -37,9 +37,9 @@ pub struct Companies {
 /// Where companies are described.
 enum Origin {
     Folder(PathBuf),
-    Lines(PathBuf),
+    Lines(PathBuf, HashMap<String, Spot>),
     /// What standard input said: it can be read once.
-    Given(Vec<u8>),
+    Given(Vec<u8>, HashMap<String, Spot>),
 }
 
 impl Companies {
@@ -56,7 +56,7 @@ impl Companies {
         let mut names: BTreeMap<String, Name> = BTreeMap::new();
         let mut origins = Vec::new();
         for path in paths {
-            let origin = Origin::of(path, &mut read_stdin)?;
+            let mut origin = Origin::of(path, &mut read_stdin)?;
             let mut own = BTreeSet::new();
             for name in origin.names(&mut warnings)? {
                 let folded = name.folded();
@@ -109,12 +109,12 @@ impl Companies {
 impl Origin {
     fn of(path: &Path, read_stdin: &mut impl FnMut() -> Result<Vec<u8>>) -> Result<Self> {
         if path.as_os_str() == "-" {
-            return Ok(Self::Given(read_stdin()?));
+            return Ok(Self::Given(read_stdin()?, HashMap::new()));
         }
         let is_lines = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case(LINES));
         match std::fs::metadata(path) {
             Ok(found) if found.is_dir() => Ok(Self::Folder(path.to_owned())),
-            Ok(_) if is_lines => Ok(Self::Lines(path.to_owned())),
+            Ok(_) if is_lines => Ok(Self::Lines(path.to_owned(), HashMap::new())),
             Ok(_) => Err(Error::config(format!(
                 "{} is no folder and does not end in .{LINES}. Pass a folder with a file per company, a .{LINES} file, or - for standard input.",
                 path.display()
@@ -125,22 +125,25 @@ impl Origin {
 
     fn shown(&self) -> String {
         match self {
-            Self::Folder(path) | Self::Lines(path) => path.display().to_string(),
-            Self::Given(_) => "standard input".to_owned(),
+            Self::Folder(path) | Self::Lines(path, _) => path.display().to_string(),
+            Self::Given(..) => "standard input".to_owned(),
         }
     }
 
-    fn names(&self, warnings: &mut Vec<String>) -> Result<Vec<Name>> {
-        match self {
-            Self::Folder(folder) => names_in(folder, warnings),
-            Self::Lines(path) => self.names_of(&content(path, u64::MAX)?),
-            Self::Given(lines) => self.names_of(lines),
+    fn names(&mut self, warnings: &mut Vec<String>) -> Result<Vec<Name>> {
+        let shown = self.shown();
+        let (content, spots) = match self {
+            Self::Folder(folder) => return names_in(folder, warnings),
+            Self::Lines(path, spots) => (&content(path, u64::MAX)?, spots),
+            Self::Given(lines, spots) => (&*lines, spots),
+        };
+        let mut names = Vec::new();
+        for spot in lines_of(content) {
+            let line = read_line(spot.of(content), &spot.origin(&shown))?;
+            names.push(line.company.parse()?);
+            spots.insert(line.company, spot);
         }
-    }
-
-    fn names_of(&self, lines: &[u8]) -> Result<Vec<Name>> {
-        let named = |line: Result<Line>| line?.company.parse();
-        lines_of(lines, &self.shown(), |_| true).map(named).collect()
+        Ok(names)
     }
 
     fn settings(&self, name: &Name) -> Result<Vec<Part>> {
@@ -150,24 +153,40 @@ impl Origin {
                     [name.to_string(), format!("{name}{ENDING}")].map(|file| folder.join(file));
                 files.iter().filter_map(|file| file_part(file).transpose()).collect()
             }
-            Self::Lines(path) => self.settings_of(&content(path, u64::MAX)?, name),
-            Self::Given(lines) => self.settings_of(lines, name),
+            Self::Lines(path, spots) => {
+                // A thousand lines are not read again for one of them, as long as it is where it was.
+                let there = spots.get(name.as_str()).and_then(|spot| {
+                    let line = spot.read(path)?;
+                    read_line(&line, &spot.origin(&self.shown())).ok()
+                });
+                match there.filter(|line| line.company == name.as_str()) {
+                    Some(line) => Ok(vec![(line.settings, line.origin)]),
+                    None => self.settings_in(&content(path, u64::MAX)?, name),
+                }
+            }
+            Self::Given(lines, spots) => match spots.get(name.as_str()) {
+                Some(spot) => {
+                    let line = read_line(spot.of(lines), &spot.origin(&self.shown()))?;
+                    Ok(vec![(line.settings, line.origin)])
+                }
+                None => Ok(Vec::new()),
+            },
         }
     }
 
-    fn settings_of(&self, lines: &[u8], name: &Name) -> Result<Vec<Part>> {
-        let wanted = name.as_str().as_bytes();
-        // A thousand lines are not parsed for one of them; a `\u0072` may stand for a letter of the name.
-        let has_name = |line: &[u8]| {
-            line.contains(&b'\\') || line.windows(wanted.len()).any(|part| part == wanted)
-        };
-        for line in lines_of(lines, &self.shown(), has_name) {
-            let Line { company, settings, origin } = line?;
-            if company == name.as_str() {
-                return Ok(vec![(settings, origin)]);
+    /// What a file that has changed says of a company. A line that is wrong is not this company's, if another one is.
+    fn settings_in(&self, content: &[u8], name: &Name) -> Result<Vec<Part>> {
+        let mut wrong = None;
+        for spot in lines_of(content) {
+            match read_line(spot.of(content), &spot.origin(&self.shown())) {
+                Ok(line) if line.company == name.as_str() => {
+                    return Ok(vec![(line.settings, line.origin)]);
+                }
+                Ok(_) => {}
+                Err(error) => drop(wrong.get_or_insert(error)),
             }
         }
-        Ok(Vec::new())
+        wrong.map_or(Ok(Vec::new()), Err)
     }
 }
 
@@ -178,16 +197,49 @@ struct Line {
     origin: String,
 }
 
-/// The lines that say something and may be wanted, each with where it is.
-fn lines_of<'a>(
-    lines: &'a [u8],
-    shown: &'a str,
-    may_be_wanted: impl Fn(&[u8]) -> bool + 'a,
-) -> impl Iterator<Item = Result<Line>> + 'a {
-    let numbered = without_mark(lines).split(|byte| *byte == b'\n').zip(1..);
-    let said =
-        numbered.filter(move |(line, _)| !line.trim_ascii().is_empty() && may_be_wanted(line));
-    said.map(move |(line, number)| read_line(line, &format!("{shown}, line {number}")))
+/// Where a line is in its file: a company's, as long as the file has not changed.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    start: usize,
+    end: usize,
+    number: usize,
+}
+
+impl Spot {
+    /// The line in the content that it was found in.
+    fn of(self, content: &[u8]) -> &[u8] {
+        content.get(self.start..self.end).unwrap_or_default()
+    }
+
+    fn origin(self, shown: &str) -> String {
+        format!("{shown}, line {}", self.number)
+    }
+
+    /// What the file has there now; `None` if that is no whole line.
+    fn read(self, path: &Path) -> Option<Vec<u8>> {
+        let mut file = File::open(path).ok()?;
+        // With what is right before and behind it, which has to be the end of a line or of the file.
+        let before = usize::from(self.start > 0);
+        file.seek(SeekFrom::Start((self.start - before) as u64)).ok()?;
+        let mut line = Vec::new();
+        let length = before + (self.end - self.start) + 1;
+        file.take(length as u64).read_to_end(&mut line).ok()?;
+        let is_begun = before == 0 || line.first() == Some(&b'\n');
+        let is_ended = line.len() < length || line.last() == Some(&b'\n');
+        (is_begun && is_ended).then(|| line.get(before..).unwrap_or_default().to_vec())
+    }
+}
+
+/// The lines that say something.
+fn lines_of(content: &[u8]) -> impl Iterator<Item = Spot> {
+    let mark = content.len() - without_mark(content).len();
+    let mut start = mark;
+    let numbered = without_mark(content).split(|byte| *byte == b'\n').zip(1..);
+    numbered.filter_map(move |(line, number)| {
+        let spot = Spot { start, end: start + line.len(), number };
+        start = spot.end + 1;
+        (!line.trim_ascii().is_empty()).then_some(spot)
+    })
 }
 
 fn read_line(line: &[u8], origin: &str) -> Result<Line> {

@@ -156,3 +156,39 @@ fn what_is_neither_a_folder_nor_lines_is_refused_with_what_is() {
     let error = companies.settings(&"companies".parse().unwrap()).unwrap_err();
     assert!(error.to_string().contains("1 MiB"), "{error}");
 }
+
+#[test]
+fn a_line_is_found_where_it_was_and_where_it_has_moved() {
+    let folder = folder(&[]);
+    let path = folder.path().join("companies.jsonl");
+    let line = |name: &str, hours: u32| {
+        format!(
+            r#"{{"company": "{name}", "authentication_token": "token-of-{name}", "lookback_hours": {hours}}}"#
+        )
+    };
+    let names = ["rosas", "lirios", "claveles", "rosa"];
+    for mark in ["", "\u{feff}", "\n\n"] {
+        let all: Vec<String> = names.iter().map(|name| line(name, 1)).collect();
+        fs::write(&path, format!("{mark}{}", all.join("\n"))).unwrap();
+        let (companies, _) = found(&[&path], "").unwrap();
+        let hours = |name: &str| config(&companies, name).lookback_hours;
+        assert_eq!(names.map(hours), [1; 4]);
+        // Somebody else's line is broken, others have moved, and one has another length.
+        let moved = [
+            line("rosa", 2),
+            "{broken".to_owned(),
+            line("claveles", 300),
+            line("rosas", 4),
+            line("lirios", 5),
+        ];
+        fs::write(&path, moved.join("\r\n")).unwrap();
+        assert_eq!(names.map(hours), [4, 5, 300, 2]);
+        fs::write(&path, [line("rosas", 7), "{broken".to_owned()].join("\n")).unwrap();
+        assert_eq!(hours("rosas"), 7);
+        let error = companies.settings(&"lirios".parse().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("line 2"), "{error}");
+        fs::write(&path, line("rosas", 7)).unwrap();
+        let error = companies.settings(&"lirios".parse().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("any more"), "{error}");
+    }
+}

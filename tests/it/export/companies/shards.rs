@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::time::Duration;
 
-use super::Many;
+use super::{Many, Run};
+use crate::support::answer::Answer;
+use crate::support::{collect, wait};
 
 #[test]
 fn shards_are_disjoint_and_whole() {
@@ -47,4 +50,27 @@ fn companies_are_picked_by_name() {
     let names: Vec<&String> = run.lines.keys().collect();
     assert_eq!(names, ["company-0002", "company-0004"]);
     assert_eq!(many.simulator.requests().len(), 2);
+}
+
+#[test]
+fn two_runs_at_once_leave_each_customer_once() {
+    let many = Many::of(12, 20, &[]);
+    for _ in 0..3 {
+        let mut running = [many.start("lake", &[]), many.start("lake", &["--jobs", "2"])];
+        for child in &mut running {
+            let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
+            let status = wait(child);
+            let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
+            let run = Run::of(Answer::new(status, stdout, &stderr, Duration::ZERO));
+            assert_eq!((run.code(), run.summary["exported"].as_u64()), (0, Some(12)), "{run:?}");
+        }
+        for (name, _) in many.companies() {
+            let mut ids = many.table("lake", &name).ids();
+            assert_eq!(ids.len(), 20, "{name}");
+            ids.dedup();
+            assert_eq!(ids.len(), 20, "{name}");
+            assert!(many.table("lake", &name).left_over().is_empty(), "{name}");
+        }
+        many.simulator.change(5);
+    }
 }
