@@ -246,8 +246,7 @@ impl<'a> Parts<'a> {
         extracted_at: Timestamp,
         now: Timestamp,
     ) -> Result<Attempt<'a>, Failure> {
-        let mut decoder =
-            Decoder::new(self.plan, self.config, now, self.scratch, spool::MAX_MEMORY_BYTES);
+        let mut decoder = Decoder::new(self.plan, self.config, now, self.scratch, spool::MAX_BYTES);
         let mut window = Window::new(body);
         let read = envelope::read(&mut window, self.plan.stream.list, &mut decoder);
         let envelope = read.map_err(|fault| explain.fault(fault, window.excerpt()))?;

@@ -17,7 +17,7 @@ use super::scratch::{Scratch, full};
 use crate::error::{Error, Result};
 
 /// Bytes of batches kept in memory. A list of about 37,000 customers needs no file.
-pub(crate) const MAX_MEMORY_BYTES: usize = 4 * 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Batches between the file and whoever gives or takes them.
 const MAX_WAITING_BATCHES: usize = 2;

@@ -51,7 +51,7 @@ impl Wanted {
     fn decode(&self, reply: &str) -> Read {
         let scratch = Scratch::new(vec![]);
         let now = at("2025-01-01T00:00:00");
-        let most = spool::MAX_MEMORY_BYTES;
+        let most = spool::MAX_BYTES;
         let mut decoder = Decoder::new(&self.plan, &self.config, now, &scratch, most);
         let mut window = Window::sized(BufReader::with_capacity(100, reply.as_bytes()), 300, false);
         envelope::read(&mut window, "customers", &mut decoder).unwrap();
