@@ -13,7 +13,6 @@ use crate::model::arrow::rows_schema;
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
-use crate::state::State;
 use crate::store::{Store, Upload};
 
 /// A file that takes one export.
@@ -88,10 +87,6 @@ impl Exported for ParquetFile {
         let mut parts: Vec<_> = self.store.path().parts().collect();
         parts.pop();
         self.store.probe(&Path::from_iter(parts), false)
-    }
-
-    fn state(&self) -> Option<State> {
-        None
     }
 
     fn report(&self) -> Option<&Report> {

@@ -39,14 +39,19 @@ pub trait Exported: Sink {
     /// Where it is, as people write it.
     fn place(&self) -> String;
 
-    /// Tests whether it can be written, whatever is there already.
+    /// Tests whether it can be written, whatever is there already. Nothing is to be tested where nothing is written
+    /// before there are rows.
     ///
     /// # Errors
     /// `Config`: it cannot be written. `Transient`: the store cannot be reached.
-    fn probe(&self) -> Result<()>;
+    fn probe(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Where the last export left off; `None` if there was none, or if the place keeps no state.
-    fn state(&self) -> Option<State>;
+    fn state(&self) -> Option<State> {
+        None
+    }
 
     /// What the export did, once it is done.
     fn report(&self) -> Option<&Report>;

@@ -15,7 +15,6 @@ use crate::model::Timestamp;
 use crate::model::arrow::rows_schema;
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
-use crate::state::State;
 
 /// The beginning of a message of 256 bytes (Arrow's "Encapsulated message format").
 const BROKEN_OFF: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 1, 0, 0];
@@ -40,15 +39,6 @@ impl<W: Write> ArrowStream<W> {
 impl<W: Write> Exported for ArrowStream<W> {
     fn place(&self) -> String {
         "standard output".to_owned()
-    }
-
-    /// Nothing is written before there are rows.
-    fn probe(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn state(&self) -> Option<State> {
-        None
     }
 
     fn report(&self) -> Option<&Report> {

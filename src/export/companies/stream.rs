@@ -17,7 +17,6 @@ use crate::model::arrow::table_schema;
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
-use crate::state::State;
 
 /// The column that says whose row it is.
 pub const COMPANY: &str = "company";
@@ -79,15 +78,6 @@ fn broken_off() -> Error {
 impl<W: Write> Exported for Own<'_, W> {
     fn place(&self) -> String {
         "standard output".to_owned()
-    }
-
-    /// Nothing is written before there are rows.
-    fn probe(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn state(&self) -> Option<State> {
-        None
     }
 
     fn report(&self) -> Option<&Report> {
