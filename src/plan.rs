@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::config::Config;
+use crate::config::privacy::Privacy;
 use crate::model::arrow::Selection;
 use crate::model::time::day_before;
 use crate::model::{Stream, Timestamp};
@@ -59,8 +60,10 @@ pub struct Request {
 pub struct Plan {
     /// The stream.
     pub stream: &'static Stream,
-    /// The fields to emit.
+    /// The fields to emit: those that were asked for, without the ones that `exclude_fields` leaves out.
     pub selection: Selection,
+    /// Which fields are left out, and which are hashed.
+    pub privacy: Privacy,
     /// The whole list, or what changed.
     pub mode: Mode,
     /// Query parameters, without the token.
@@ -100,13 +103,14 @@ impl Plan {
         let Request { stream, selection, mode, state, full_list_hours } = request;
         let mut warnings = Vec::new();
         let scope = scope(config, stream);
+        let selection = config.privacy.selection(stream, selection);
         let mode = if Mode::of(stream).contains(&mode) { mode } else { Mode::FullRefresh };
         let state = match (mode, state) {
             (Mode::FullRefresh, _) | (_, None) => None,
             (Mode::Incremental, Some(state)) => match &state.scope {
                 Some(other) if *other != scope => {
                     warnings.push(format!(
-                        "The state of stream `{}` was written with another token, URL, filter, time zone or start date, so everything is read again.",
+                        "The state of stream `{}` was written with another token, URL, filter, time zone or start date, or with other excluded or hashed fields, so everything is read again.",
                         stream.name
                     ));
                     None
@@ -143,6 +147,7 @@ impl Plan {
         Self {
             stream,
             selection,
+            privacy: config.privacy.clone(),
             mode,
             query,
             bound,
@@ -220,8 +225,9 @@ fn filters(config: &Config) -> BTreeMap<String, String> {
     filters
 }
 
-/// The fingerprint of the URL, every filter, `include_inactive`, `timezone` and `start_date`, keyed by
-/// the token. Its text is part of the state's form: with another text every saved state is void.
+/// The fingerprint of the URL, every filter, `include_inactive`, `timezone`, `start_date` and, where they are
+/// set, the excluded and hashed fields and the key, keyed by the token. Its text is part of the state's form:
+/// with another text every saved state is void.
 fn scope(config: &Config, stream: &Stream) -> String {
     let mut parts = vec![
         ("url", format!("{}/{}", config.base_url.as_str().trim_end_matches('/'), stream.method)),
@@ -230,6 +236,7 @@ fn scope(config: &Config, stream: &Stream) -> String {
         ("start_date", config.start_date.map(|date| date.to_string()).unwrap_or_default()),
     ];
     parts.extend(config.filters.iter().map(|(key, value)| (*key, value.clone())));
+    parts.extend(config.privacy.scope());
     config.token.fingerprint(&serde_json::json!(parts).to_string())
 }
 

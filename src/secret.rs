@@ -1,8 +1,8 @@
-//! The authentication token, as a type that cannot be printed.
+//! The authentication token and the key of hashes, as types that cannot be printed.
 //!
-//! Komet takes the token in the query string, so it can turn up wherever a URL does. This type is the
-//! only thing that can read it, and it offers just the three uses the product has: to authorise a
-//! request, to key a fingerprint, and to be cut out of a text that is about to be shown.
+//! Komet takes the token in the query string, so it can turn up wherever a URL does. These types are the
+//! only things that can read a secret, and they offer just the uses the product has: to authorise a
+//! request, to key a fingerprint or a hash, and to be cut out of a text that is about to be shown.
 
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
@@ -18,15 +18,28 @@ const REDACTED: &str = "[redacted]";
 /// Backslashes before a character that was escaped three times.
 const MAX_BACKSLASHES: usize = 8;
 
+/// What [`HashKey::fingerprint`] hashes. No value of a field is ever like it.
+const NAME_OF_A_KEY: &str = "\0kometsales hash_key\0";
+
 /// Komet's `authenticationToken`. `Debug` shows nothing of it, and it has no `Display` and no
 /// `Serialize`.
 #[derive(Clone)]
-pub struct Token(SecretString);
+pub struct Token {
+    secret: SecretString,
+    /// The key of hashes, which is cut out of every text together with the token.
+    hash_key: Option<HashKey>,
+}
 
 impl Token {
     /// Takes the token as the user gave it.
     pub fn new(token: String) -> Self {
-        Self(SecretString::from(token))
+        Self { secret: SecretString::from(token), hash_key: None }
+    }
+
+    /// The same token. Wherever it is cut out of a text, the key of hashes is now cut out too.
+    #[must_use]
+    pub fn hiding(self, hash_key: Option<HashKey>) -> Self {
+        Self { hash_key, ..self }
     }
 
     /// Adds the token to the query of a request, percent-encoded.
@@ -37,12 +50,7 @@ impl Token {
     /// HMAC-SHA-256 of `text`, keyed by the token, as 64 hexadecimal digits. It changes with the token
     /// and shows nothing of it.
     pub fn fingerprint(&self, text: &str) -> String {
-        // HMAC takes a key of any length; the error type exists for other algorithms.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.expose().as_bytes()) else {
-            return String::new();
-        };
-        mac.update(text.as_bytes());
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        Hasher::keyed_by(&self.secret).hash(text)
     }
 
     /// How many characters it has.
@@ -52,34 +60,110 @@ impl Token {
 
     /// The same token in lower case, as some servers quote it.
     pub fn lower_case(&self) -> Self {
-        Self::new(self.expose().to_ascii_lowercase())
+        Self::new(self.expose().to_ascii_lowercase()).hiding(self.hash_key.clone())
     }
 
-    /// `text` without the token, however it is written there: as it is, percent-encoded, or escaped as in
-    /// JSON or HTML, once or twice, each of its characters in a way of its own.
+    /// `text` without the token and the key of hashes, however they are written there: as they are,
+    /// percent-encoded, or escaped as in JSON or HTML, once or twice, each character in a way of its own.
     pub fn redact(&self, text: &str) -> String {
-        let token = self.expose();
-        let mut redacted = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            match end_of_token(rest, token) {
-                Some(end) if end > 0 => {
-                    redacted.push_str(REDACTED);
-                    rest = rest.get(end..).unwrap_or_default();
-                }
-                _ => {
-                    redacted.push(first);
-                    rest = rest.get(first.len_utf8()..).unwrap_or_default();
-                }
+        let redacted = redact(text, self.expose());
+        match &self.hash_key {
+            Some(key) => redact(&redacted, expose(&key.0)),
+            None => redacted,
+        }
+    }
+
+    fn expose(&self) -> &str {
+        expose(&self.secret)
+    }
+}
+
+/// The setting `hash_key`. `Debug` shows nothing of it, and it has no `Display` and no `Serialize`.
+#[derive(Clone)]
+pub struct HashKey(SecretString);
+
+impl HashKey {
+    /// Takes the key as the user gave it.
+    pub fn new(key: String) -> Self {
+        Self(SecretString::from(key))
+    }
+
+    /// What hashes values under the key.
+    pub fn hasher(&self) -> Hasher {
+        Hasher::keyed_by(&self.0)
+    }
+
+    /// 64 hexadecimal digits that change with the key and tell nothing about it.
+    pub fn fingerprint(&self) -> String {
+        self.hasher().hash(NAME_OF_A_KEY)
+    }
+}
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashKey([redacted])")
+    }
+}
+
+/// HMAC-SHA-256 under one secret, made ready once.
+#[derive(Clone)]
+pub struct Hasher(Hmac<Sha256>);
+
+impl Hasher {
+    fn keyed_by(secret: &SecretString) -> Self {
+        // HMAC takes a key of any length, so this is a way to write what cannot fail.
+        let mac = Hmac::new_from_slice(expose(secret).as_bytes());
+        Self(mac.unwrap_or_else(|_| Hmac::new(&Default::default())))
+    }
+
+    /// The hash of a text in UTF-8, as 64 lower-case hexadecimal digits.
+    pub fn hash(&self, text: &str) -> String {
+        let mut digits = String::with_capacity(64);
+        self.append_hash(text, &mut digits);
+        digits
+    }
+
+    /// Appends the hash of a text to another.
+    pub fn append_hash(&self, text: &str, digits: &mut String) {
+        const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
+        let mut mac = self.0.clone();
+        mac.update(text.as_bytes());
+        for byte in mac.finalize().into_bytes() {
+            for half in [byte >> 4, byte & 15] {
+                digits.push(char::from(HEXADECIMAL[usize::from(half)]));
             }
         }
-        redacted
     }
+}
 
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the token")]
-    fn expose(&self) -> &str {
-        self.0.expose_secret()
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hasher([redacted])")
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads a secret")]
+fn expose(secret: &SecretString) -> &str {
+    secret.expose_secret()
+}
+
+/// A text without a secret.
+fn redact(text: &str, secret: &str) -> String {
+    let mut redacted = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        match end_of_token(rest, secret) {
+            Some(end) if end > 0 => {
+                redacted.push_str(REDACTED);
+                rest = rest.get(end..).unwrap_or_default();
+            }
+            _ => {
+                redacted.push(first);
+                rest = rest.get(first.len_utf8()..).unwrap_or_default();
+            }
+        }
+    }
+    redacted
 }
 
 impl fmt::Debug for Token {
@@ -262,6 +346,35 @@ mod tests {
     fn a_plain_token_is_redacted_inside_a_sentence() {
         let token = Token::new("abc123".into());
         assert_eq!(token.redact("Token abc123 not found"), "Token [redacted] not found");
+    }
+
+    #[test]
+    fn the_key_of_hashes_is_not_shown_and_is_redacted_with_the_token() {
+        let key = HashKey::new("a key of 16 & more".into());
+        assert_eq!(format!("{key:?} {:?}", key.hasher()), "HashKey([redacted]) Hasher([redacted])");
+        let token = Token::new("abcdefgh".into()).hiding(Some(key));
+        let text =
+            "<abcdefgh> <a key of 16 & more> <a+key+of+16+%26+more> <a key of 16 \\u0026 more>";
+        let redacted = "<[redacted]> <[redacted]> <[redacted]> <[redacted]>";
+        assert_eq!(token.redact(text), redacted);
+        assert!(!format!("{token:?}").contains("key of"));
+    }
+
+    /// RFC 4231, case 2.
+    #[test]
+    fn a_hash_is_hmac_sha_256_in_lower_case() {
+        let hasher = HashKey::new("Jefe".into()).hasher();
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        assert_eq!(hasher.hash("what do ya want for nothing?"), expected);
+        assert_ne!(hasher.hash(""), HashKey::new("jefe".into()).hasher().hash(""));
+    }
+
+    #[test]
+    fn the_fingerprint_of_a_key_changes_with_it() {
+        let fingerprint = |key: &str| HashKey::new(key.into()).fingerprint();
+        assert_eq!(fingerprint("one"), fingerprint("one"));
+        assert_ne!(fingerprint("one"), fingerprint("two"));
+        assert_eq!(fingerprint("one").len(), 64);
     }
 
     #[test]

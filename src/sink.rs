@@ -62,7 +62,8 @@ pub trait Reply {
     /// What the reply holds, known before its first row.
     fn receipt(&self) -> &Receipt;
 
-    /// The rejected records, one line of JSON each: `{"path": …, "reason": …, "record": …}`.
+    /// The rejected records, one line of JSON each: `{"path": …, "reason": …, "record": …}`; without `record`
+    /// where fields are left out or hashed.
     ///
     /// # Errors
     /// `System`: the temporary file cannot be read.

@@ -48,6 +48,15 @@ class Settings(TypedDict, total=False):
     full_list_hours: int | None
     """An incremental read asks for the whole list where the last whole one is this old. Deletes, and changes that do not move updatedOn, are seen then. 0 is every time. Without a value never for Airbyte and Singer, and 168 for tables. No effect with a filter, a start date or without inactive customers."""
 
+    exclude_fields: str | Sequence[str] | None
+    """These fields are in no output. Unknown fields and the content of rejected records are left out too."""
+
+    hash_fields: str | Sequence[str] | None
+    """In place of these text fields go their hashes: HMAC-SHA-256 of the value, in hexadecimal digits. Unknown fields and the content of rejected records are left out."""
+
+    hash_key: str | None
+    """The secret under which fields are hashed. Needed where hash_fields is set; another key gives other hashes."""
+
     base_url: str | None
     """Where the API is. HTTPS, or HTTP on loopback."""
 

@@ -4,24 +4,24 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::config::privacy::Privacy;
 use crate::document;
 use crate::error::{Error, Result};
 use crate::model::Stream;
 use crate::model::arrow::Selection;
-use crate::model::json_schema::json_schema;
 use crate::plan::Mode;
 
-/// The answer to `discover`.
-pub fn discovered(streams: &[&'static Stream]) -> Value {
-    let streams: Vec<Value> = streams.iter().map(|stream| entry(stream)).collect();
+/// The answer to `discover`: the fields that go out.
+pub fn discovered(streams: &[&'static Stream], privacy: &Privacy) -> Value {
+    let streams: Vec<Value> = streams.iter().map(|stream| entry(stream, privacy)).collect();
     json!({ "streams": streams })
 }
 
-fn entry(stream: &Stream) -> Value {
+fn entry(stream: &Stream, privacy: &Privacy) -> Value {
     let modes: Vec<&str> = Mode::of(stream).iter().map(|mode| sync_mode(*mode)).collect();
     let mut entry = json!({
         "name": stream.name,
-        "json_schema": json_schema(stream),
+        "json_schema": privacy.json_schema(stream),
         "supported_sync_modes": modes,
         "source_defined_cursor": true,
         "default_cursor_field": stream.cursor().map(|cursor| [cursor.name]),
@@ -125,6 +125,16 @@ impl Configured {
         self.streams.iter().map(|entry| entry.stream.name.as_str()).collect()
     }
 
+    /// Warnings of fields that are selected and left out.
+    pub fn warnings(&self, streams: &[&'static Stream], privacy: &Privacy) -> Vec<String> {
+        let warning = |entry: &Entry| {
+            let stream = streams.iter().find(|stream| stream.name == entry.stream.name)?;
+            let selected = properties(entry.stream.json_schema.as_ref())?;
+            privacy.warning(stream, |name| selected.contains_key(name))
+        };
+        self.streams.iter().filter_map(warning).collect()
+    }
+
     /// What is to be read of the streams that there are.
     ///
     /// # Errors
@@ -172,12 +182,15 @@ fn is_of_singer(json: &[u8]) -> bool {
 
 /// The fields of a schema's `properties`; all of them where it has none.
 fn selection(stream: &Stream, schema: Option<&Value>) -> Selection {
-    let properties: Option<&Map<String, Value>> =
-        schema.and_then(|schema| schema.get("properties")).and_then(Value::as_object);
-    match properties.filter(|properties| !properties.is_empty()) {
+    match properties(schema) {
         Some(properties) => Selection::of(stream, |name| properties.contains_key(name)),
         None => Selection::all(stream),
     }
+}
+
+fn properties(schema: Option<&Value>) -> Option<&Map<String, Value>> {
+    let properties = schema?.get("properties")?.as_object()?;
+    Some(properties).filter(|properties| !properties.is_empty())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use chrono::Utc;
 
+use crate::config::people::privacy_of_schema;
 use crate::config::{Config, UnknownKeys};
 use crate::error::{Error, Failed, Kind, Result};
 use crate::input::Input;
@@ -42,12 +43,21 @@ pub fn spec<W: Write + Send>(console: &Console<W>) -> Result<()> {
     console.say(&message::spec())
 }
 
-/// Answers `discover`. It asks nobody, and needs no valid configuration.
+/// Answers `discover`. It asks nobody, and needs no valid configuration: only which fields are left out or
+/// hashed is looked for in one.
 ///
 /// # Errors
-/// `System`: stdout cannot be written.
-pub fn discover<W: Write + Send>(console: &Console<W>, streams: &[&'static Stream]) -> Result<()> {
-    console.say(&message::catalog(discovered(streams)))
+/// [`Failed::Reported`], with the exit code: fields are named that are not accepted.
+pub fn discover<W: Write + Send>(
+    console: &Console<W>,
+    streams: &[&'static Stream],
+    config: &[Input],
+) -> Result<(), Failed> {
+    let part = |file: &Input| Some((file.read("configuration").ok()?, file.name()));
+    match privacy_of_schema(&config.iter().filter_map(part).collect::<Vec<_>>()) {
+        Ok(privacy) => Ok(console.say(&message::catalog(discovered(streams, &privacy)))?),
+        Err(error) => Err(reported(console, error, None)),
+    }
 }
 
 /// Answers `check`: a configuration or a token that does not work is an answer, everything else a
@@ -133,6 +143,9 @@ fn read_streams<W: Write + Send>(
     };
     if wanted.is_empty() {
         console.warn("The configured catalog has no streams, so nothing is read. Select some.");
+    }
+    for warning in catalog.warnings(streams, &config.privacy) {
+        console.warn(&warning);
     }
     let plans = state(files).and_then(|given| {
         given.check(streams)?.iter().for_each(|warning| console.warn(warning));

@@ -12,6 +12,7 @@ use super::companies;
 use super::difference;
 use super::environment::Environment;
 use super::failure::Report;
+use super::forget;
 use super::memory;
 use super::paint::Paint;
 use super::progress::Progress;
@@ -24,8 +25,8 @@ use crate::error::{Error, Failed, Result};
 use crate::export::file::ParquetFile;
 use crate::export::mode::TableMode;
 use crate::export::stream::ArrowStream;
-use crate::export::table::{Table, TableOptions};
-use crate::export::{self, Destination, Exported, How};
+use crate::export::table::{Table, TableOptions, forget};
+use crate::export::{self, Destination, Exported, How, TablePlace};
 use crate::interrupt::Interrupt;
 use crate::log::{Level, Log};
 use crate::model::{Stream, Timestamp};
@@ -36,6 +37,9 @@ use crate::source::Source;
 use crate::store::{Options as StoreOptions, Place, Store};
 use crate::streams::find;
 use crate::sync::RejectLimits;
+
+/// For how long a store is tried again where no settings are read.
+const RETRY_WINDOW: Duration = Duration::from_secs(300);
 
 /// What to export, and where to.
 #[derive(Debug, Args)]
@@ -64,6 +68,10 @@ pub(super) struct Options {
     /// the table equals Komet Sales
     #[arg(long)]
     dry_run: bool,
+    /// Remove the customers of these ids from every row of the table, and ask Komet Sales for nothing; needs no
+    /// token
+    #[arg(long, value_name = "ID", num_args = 1.., value_delimiter = ',', allow_negative_numbers = true)]
+    forget: Vec<i64>,
     /// Accept a store without conditional writes (safe only if nothing else writes there)
     #[arg(long)]
     single_writer: bool,
@@ -118,6 +126,9 @@ impl Options {
                 "--dry-run compares with a table: a .parquet file is replaced and a stream is written, whatever is there",
             );
         }
+        if !self.forget.is_empty() {
+            self.check_forget()?;
+        }
         if self.dry_run && self.check {
             return Err(
                 "--dry-run and --check exclude each other: one reads everything, the other nothing",
@@ -131,6 +142,32 @@ impl Options {
         refuse_short(self.vacuum)?;
         if self.to == Some(Destination::Stdout) && self.check {
             return Err("--check has nothing to test where the rows go to stdout");
+        }
+        Ok(())
+    }
+}
+
+impl Options {
+    /// Options that mean nothing where nothing is exported.
+    fn check_forget(&self) -> Result<(), &'static str> {
+        if !matches!(self.to, Some(Destination::Table(_))) {
+            return Err(
+                "--forget is for tables: a .parquet file and a stream hold what the last reply held, so remove the customer in Komet Sales and export again",
+            );
+        }
+        if self.companies.is_used() {
+            return Err("--forget is for one table: name it with --to, without --companies");
+        }
+        let is_export = self.mode.is_some()
+            || self.full_refresh
+            || self.check
+            || self.dry_run
+            || self.vacuum.is_some()
+            || self.allow_shrink;
+        if is_export {
+            return Err(
+                "--forget exports nothing, so it takes no --mode, --full-refresh, --check, --dry-run, --vacuum or --allow-shrink",
+            );
         }
         Ok(())
     }
@@ -198,6 +235,11 @@ struct Export<'a> {
 
 impl Export<'_> {
     fn run(&self, stdout: Stdout) -> Result<()> {
+        if let (false, Some(Destination::Table(place))) =
+            (self.options.forget.is_empty(), &self.options.to)
+        {
+            return self.forget(place, stdout);
+        }
         let files = &self.options.config;
         let (config, warnings) = self.options.settings.config(files, UnknownKeys::Refuse)?;
         self.progress.stderr().hide(&config.token);
@@ -217,13 +259,13 @@ impl Export<'_> {
                 self.export(&config, &mut arrow, None, started)
             }
             Destination::File(place) => {
-                let store = self.store(&config, place)?;
+                let store = self.store(config.retry_window, place)?;
                 self.progress.stage("Opening", None);
                 let mut file = ParquetFile::open(store, stream, options.allow_shrink, now())?;
                 self.export(&config, &mut file, Some(stdout), started)
             }
             Destination::Table(place) => {
-                let store = self.store(&config, &place.place)?;
+                let store = self.store(config.retry_window, &place.place)?;
                 self.progress.stage("Opening", None);
                 let how = options.table(stream);
                 let mut table = Table::open(store, place, stream, how, now(), self.progress)?;
@@ -232,10 +274,20 @@ impl Export<'_> {
         }
     }
 
-    fn store(&self, config: &Config, place: &Place) -> Result<Store> {
+    /// Removes keys from a table. No configuration is read: nothing is asked of the API.
+    fn forget(&self, place: &TablePlace, mut stdout: Stdout) -> Result<()> {
+        let store = self.store(RETRY_WINDOW, &place.place)?;
+        let keys = self.options.forget.iter().copied().collect();
+        let forgotten = forget(store, place, self.stream, &keys, now(), self.progress)?;
+        self.progress.end();
+        let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
+        stdout.say(&forget::answer(&forgotten, self.stream, self.options.json, paint)?)
+    }
+
+    fn store(&self, retry_window: Duration, place: &Place) -> Result<Store> {
         let options = StoreOptions {
             settings: Environment::store_settings(),
-            retry_window: config.retry_window,
+            retry_window,
             single_writer: self.options.single_writer,
             interrupt: self.interrupt.clone(),
             proxies: Environment::proxies(),

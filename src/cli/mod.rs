@@ -32,6 +32,8 @@ mod environment;
 #[cfg(feature = "export")]
 mod export;
 mod failure;
+#[cfg(feature = "export")]
+mod forget;
 mod generate;
 #[cfg(feature = "export")]
 mod memory;
@@ -93,7 +95,7 @@ enum Command {
     /// Airbyte: test whether a configuration works, with one cheap request
     Check(check::Options),
     /// Airbyte: show what can be read; needs no network
-    Discover(UnreadConfigFiles),
+    Discover(SchemaConfigFiles),
     /// Airbyte: read the streams of a catalog
     Read {
         #[command(flatten)]
@@ -179,8 +181,8 @@ struct ConfigFiles {
 }
 
 #[derive(Debug, Args)]
-struct UnreadConfigFiles {
-    /// The configuration (JSON); taken for the protocol's sake and not read
+struct SchemaConfigFiles {
+    /// The configuration (JSON): which fields are excluded or hashed; nothing else of it is needed
     #[arg(long, value_name = "FILE")]
     config: Vec<PathBuf>,
 }
@@ -308,7 +310,10 @@ fn run(
     let console = |stdout| Console::new(stdout, level);
     match command {
         Command::Spec => Ok(airbyte::spec(&console(stdout))?),
-        Command::Discover(_) => Ok(airbyte::discover(&console(stdout), streams)?),
+        Command::Discover(SchemaConfigFiles { config }) => {
+            let config: Vec<Input> = config.iter().map(|path| Input::of(path)).collect();
+            airbyte::discover(&console(stdout), streams, &config)
+        }
         Command::Check(options) => check::run(&options, level, stdout, streams),
         Command::Read { config: ConfigFiles { config }, catalog, state } => {
             let files = airbyte::ReadFiles {

@@ -28,7 +28,8 @@ pub(super) fn settings() -> String {
 
 fn annotation(setting: &Setting) -> &'static str {
     match setting.accepts {
-        Accepts::Secret | Accepts::Text { .. } | Accepts::Url { .. } => "str",
+        Accepts::Secret { .. } | Accepts::Text { .. } | Accepts::Url { .. } => "str",
+        Accepts::Fields { .. } => "str | Sequence[str]",
         Accepts::Digits { .. } => "int | str",
         Accepts::Integer { .. } => "int",
         Accepts::Boolean { .. } => "bool",

@@ -142,6 +142,7 @@ fn value_name(setting: &Setting) -> &'static str {
         Accepts::Url { .. } => "URL",
         Accepts::Boolean { .. } => "true|false",
         Accepts::Digits { .. } | Accepts::Integer { .. } => "N",
+        Accepts::Fields { .. } => "FIELDS",
         _ => "TEXT",
     }
 }

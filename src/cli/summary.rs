@@ -83,7 +83,7 @@ impl Summary<'_> {
         let rejects = match (&report.rejects_to, report.rejects) {
             (_, 0) => "none".to_owned(),
             (None, rejects) => HumanCount(rejects).to_string(),
-            (Some(to), rejects) => format!("{}, kept whole in {to}", HumanCount(rejects)),
+            (Some(to), rejects) => format!("{}, kept in {to}", HumanCount(rejects)),
         };
         lines.push(("rejects", rejects));
         let files = match report.files {

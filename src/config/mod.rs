@@ -1,23 +1,28 @@
 //! The configuration: a flat JSON object, checked whole, every fault by its key.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use url::{Host, Url};
+use url::Url;
 
 use crate::document;
 use crate::error::{Error, Result};
 use crate::model::Zone;
-use crate::secret::Token;
+use crate::secret::{HashKey, Token};
 use crate::streams::ALL;
 
+mod base_url;
+mod fields;
+pub mod people;
+pub mod privacy;
 pub mod settings;
 mod token;
 
+use base_url::{is_allowed, nowhere};
+use privacy::Privacy;
 use settings::{Accepts, DEFAULT_BASE_URL, SETTINGS};
 pub use token::may_be_token;
 
@@ -53,6 +58,8 @@ pub struct Config {
     /// After how many hours an incremental read asks for the whole list again; `None` leaves it to the
     /// output.
     pub full_list_hours: Option<u64>,
+    /// Which fields are left out of every output, and which are hashed.
+    pub privacy: Privacy,
     /// Where the API is, without a trailing `/`.
     pub base_url: Url,
     /// How long one request may take as a whole.
@@ -111,8 +118,10 @@ impl Config {
             .filter(|setting| is_filter(setting.key))
             .filter_map(|setting| Some((setting.key, values.text(setting.key)?)))
             .collect();
+        let hash_key = values.secret("hash_key").map(HashKey::new);
         let config = Self {
-            token: values.token("authentication_token"),
+            token: values.token("authentication_token").hiding(hash_key.clone()),
+            privacy: values.privacy(hash_key),
             start_date: values.date("start_date"),
             include_inactive: values.boolean("include_inactive").unwrap_or_default(),
             zone: values.zone("timezone").unwrap_or(Zone::UTC),
@@ -132,10 +141,10 @@ impl Config {
             values.faults.append(&mut warnings);
         }
         if values.faults.is_empty() {
-            return Ok((
-                config,
-                warnings.iter().map(|key| format!("{key}. It is ignored.")).collect(),
-            ));
+            let mut warnings: Vec<String> =
+                warnings.iter().map(|key| format!("{key}. It is ignored.")).collect();
+            warnings.extend(config.privacy.unused_key());
+            return Ok((config, warnings));
         }
         values.faults.append(&mut warnings);
         let message = format!(
@@ -207,10 +216,10 @@ impl Values {
     fn token(&mut self, key: &'static str) -> Token {
         let faults = self.faults.len();
         let token = self.text(key).unwrap_or_default();
-        if let Some(fault) = token::fault(&token)
+        if let Some(fault) = token::fault(&token, token::MIN_TOKEN_CHARACTERS)
             && self.faults.len() == faults
         {
-            self.fault(key, fault);
+            self.fault(key, &fault);
         }
         Token::new(token)
     }
@@ -271,7 +280,7 @@ impl Values {
         let is_secret = match settings::setting(key).map(|setting| setting.accepts) {
             // It may hold a password, or a token in its query.
             Some(Accepts::Url { .. }) => value.contains(['@', '?', '#']),
-            Some(Accepts::Secret) | None => true,
+            Some(Accepts::Secret { .. }) | None => true,
             _ => false,
         };
         // A token that was cut would not be found any more.
@@ -286,15 +295,14 @@ impl Values {
         None
     }
 
-    /// A text without the token. What is too short to be one is a part of many words.
+    /// A text without secrets. What is too short to be one is a part of many words.
     fn redacted(&self, text: &str) -> String {
-        let raw = self.members.get("authentication_token").map(|raw| raw.get());
-        match raw.and_then(|raw| serde_json::from_str::<String>(raw).ok()) {
-            Some(token) if token.chars().count() >= token::MIN_TOKEN_CHARACTERS => {
-                Token::new(token).redact(text)
-            }
-            _ => text.to_owned(),
-        }
+        let secrets = SETTINGS.iter().filter(|setting| setting.is_secret());
+        let values = secrets.filter_map(|setting| {
+            let secret = serde_json::from_str::<String>(self.members.get(setting.key)?.get());
+            secret.ok().filter(|secret| secret.chars().count() >= token::MIN_TOKEN_CHARACTERS)
+        });
+        values.fold(text.to_owned(), |text, secret| Token::new(secret).redact(&text))
     }
 
     fn fault(&mut self, key: &'static str, what: &str) {
@@ -330,27 +338,6 @@ impl Values {
             })
             .collect()
     }
-}
-
-/// HTTPS anywhere, HTTP on loopback, and nothing in the URL that a base must not have.
-fn is_allowed(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => return false,
-    };
-    let plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    plain && (url.scheme() == "https" || (url.scheme() == "http" && loopback))
-}
-
-/// A URL for a configuration that is going to be refused.
-#[expect(clippy::expect_used, reason = "the default is a constant, and a test parses it")]
-fn nowhere() -> Url {
-    Url::parse(DEFAULT_BASE_URL).expect("the default base URL is a URL")
 }
 
 #[cfg(test)]

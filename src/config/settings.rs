@@ -5,11 +5,23 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
+use super::fields;
+
 /// What a setting accepts.
 #[derive(Debug, Clone, Copy)]
 pub enum Accepts {
     /// Text that is never shown.
-    Secret,
+    Secret {
+        /// Characters at the least.
+        least: usize,
+        /// Whether there is nothing to do without it.
+        is_required: bool,
+    },
+    /// Names of fields, with commas between them.
+    Fields {
+        /// Whether only fields that are text are accepted.
+        only_text: bool,
+    },
     /// Text of at most this many characters.
     Text {
         /// Characters at the most.
@@ -72,7 +84,7 @@ pub static SETTINGS: &[Setting] = &[
         key: "authentication_token",
         title: "Authentication Token",
         description: "The Komet Sales security token, of a company or a vendor. It must be allowed to call customer.list.",
-        accepts: Accepts::Secret,
+        accepts: Accepts::Secret { least: 8, is_required: true },
         example: None,
     },
     Setting {
@@ -153,6 +165,27 @@ pub static SETTINGS: &[Setting] = &[
         example: Some("168"),
     },
     Setting {
+        key: "exclude_fields",
+        title: "Excluded Fields",
+        description: "These fields are in no output. Unknown fields and the content of rejected records are left out too.",
+        accepts: Accepts::Fields { only_text: false },
+        example: Some("salesPerson,salesPersonId"),
+    },
+    Setting {
+        key: "hash_fields",
+        title: "Hashed Fields",
+        description: "In place of these text fields go their hashes: HMAC-SHA-256 of the value, in hexadecimal digits. Unknown fields and the content of rejected records are left out.",
+        accepts: Accepts::Fields { only_text: true },
+        example: Some("name,accountingCode"),
+    },
+    Setting {
+        key: "hash_key",
+        title: "Hash Key",
+        description: "The secret under which fields are hashed. Needed where hash_fields is set; another key gives other hashes.",
+        accepts: Accepts::Secret { least: 16, is_required: false },
+        example: None,
+    },
+    Setting {
         key: "base_url",
         title: "Base URL",
         description: "Where the API is. HTTPS, or HTTP on loopback.",
@@ -193,12 +226,12 @@ pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&
 impl Setting {
     /// Whether a configuration must have it.
     pub fn is_required(&self) -> bool {
-        matches!(self.accepts, Accepts::Secret)
+        matches!(self.accepts, Accepts::Secret { is_required: true, .. })
     }
 
     /// Whether its value is never shown, and so is no argument of a command either.
     pub fn is_secret(&self) -> bool {
-        matches!(self.accepts, Accepts::Secret)
+        matches!(self.accepts, Accepts::Secret { .. })
     }
 
     /// The first sentence of its description, for a short help.
@@ -220,7 +253,13 @@ impl Setting {
     /// What is accepted, in words that follow "expected".
     pub fn expectation(&self) -> String {
         match self.accepts {
-            Accepts::Secret => "the token that Komet Sales issued, as text".into(),
+            Accepts::Secret { is_required: true, .. } => {
+                "the token that Komet Sales issued, as text".into()
+            }
+            Accepts::Secret { least, .. } => {
+                format!("a secret text of at least {least} characters")
+            }
+            Accepts::Fields { only_text } => fields::expectation(only_text),
             Accepts::Text { most } => format!("text of at most {most} characters"),
             Accepts::Digits { most } => format!("a whole number of at most {most} digits"),
             Accepts::Integer { least, most, .. } => {
@@ -238,7 +277,8 @@ impl Setting {
     /// The type in words, for documentation.
     fn kind(&self) -> &'static str {
         match self.accepts {
-            Accepts::Secret => "text, secret",
+            Accepts::Secret { .. } => "text, secret",
+            Accepts::Fields { .. } => "text, field names with commas",
             Accepts::Text { .. } | Accepts::Zone | Accepts::Url { .. } => "text",
             Accepts::Digits { .. } | Accepts::Integer { .. } => "integer",
             Accepts::Boolean { .. } => "boolean",
@@ -270,9 +310,9 @@ impl Setting {
         put("description", self.description.into());
         put("order", order.into());
         match self.accepts {
-            Accepts::Secret => {
+            Accepts::Secret { least, .. } => {
                 put("airbyte_secret", true.into());
-                put("minLength", 8.into());
+                put("minLength", least.into());
             }
             Accepts::Text { most } => {
                 put("maxLength", most.into());
@@ -293,7 +333,7 @@ impl Setting {
                 put("pattern", r"^https?://".into());
                 put("pattern_descriptor", "https://…".into());
             }
-            Accepts::Boolean { .. } | Accepts::Zone => {}
+            Accepts::Boolean { .. } | Accepts::Zone | Accepts::Fields { .. } => {}
         }
         if let Some(default) = self.default() {
             put("default", default);

@@ -1,7 +1,7 @@
-//! What a token is not: what files, variables and copied texts add to one.
+//! What a secret is not: what files, variables and copied texts add to one.
 
-/// The API documents 50; a whole file in its place is a mistake.
-const MAX_TOKEN_BYTES: usize = 200;
+/// The API documents 50 for a token; a whole file in place of a secret is a mistake.
+const MAX_SECRET_BYTES: usize = 200;
 
 /// A shorter token is none, and would be found in every text that is searched for it.
 pub(super) const MIN_TOKEN_CHARACTERS: usize = 8;
@@ -15,25 +15,27 @@ const UNSEEN: &str = "\u{ad}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2060}\u{f
 /// A key of this many characters or more may be the token, if it looks like one.
 const MAX_NAME_CHARACTERS: usize = 20;
 
-/// What is wrong with a text that should be a token.
-pub(super) fn fault(token: &str) -> Option<&'static str> {
-    let is_around =
-        |set: &str| token.starts_with(|c| set.contains(c)) || token.ends_with(|c| set.contains(c));
-    if token.trim().is_empty() {
+/// What is wrong with a text that should be a secret of at least this many characters.
+pub(super) fn fault(secret: &str, least: usize) -> Option<String> {
+    let is_around = |set: &str| {
+        secret.starts_with(|c| set.contains(c)) || secret.ends_with(|c| set.contains(c))
+    };
+    let fault = if secret.trim().is_empty() {
         Some("is missing")
-    } else if token.trim() != token || token.contains(char::is_control) {
+    } else if secret.trim() != secret || secret.contains(char::is_control) {
         Some("has blanks around it or a line break in it")
     } else if is_around(QUOTES) {
         Some("has quotes around it, as some files of variables keep them")
-    } else if token.contains(|c| UNSEEN.contains(c)) {
+    } else if secret.contains(|c| UNSEEN.contains(c)) {
         Some("has characters in it that are not seen, as copied texts have them")
-    } else if token.chars().count() < MIN_TOKEN_CHARACTERS {
-        Some("is shorter than 8 characters")
-    } else if token.len() > MAX_TOKEN_BYTES {
-        Some("is longer than 200 bytes")
+    } else if secret.chars().count() < least {
+        return Some(format!("is shorter than {least} characters"));
+    } else if secret.len() > MAX_SECRET_BYTES {
+        return Some(format!("is longer than {MAX_SECRET_BYTES} bytes"));
     } else {
         None
-    }
+    };
+    fault.map(str::to_owned)
 }
 
 /// Whether a text that stands where a name should be may be the token itself.

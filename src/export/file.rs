@@ -5,11 +5,10 @@ use object_store::path::Path;
 use super::destination::ENDING;
 use super::parquet::{Files, Layout, Reader, Uploaded, Written};
 use super::report::{self, Report, run_name};
-use super::rows::table_rows;
+use super::rows::{schema, table_rows};
 use super::table::refuse_inside;
 use super::{Exported, refuse_shrinking, rejects};
 use crate::error::{Error, Kind, Result};
-use crate::model::arrow::rows_schema;
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
@@ -101,13 +100,14 @@ impl Sink for ParquetFile {
             refuse_shrinking(before, report.rows, &self.place())?;
         }
         self.store.interrupt().hold()?;
-        let mut files = Files::new(self.layout(report.extracted_at))?;
+        let schema = schema(plan);
+        let layout = Layout { schema: schema.clone(), ..self.layout(report.extracted_at) };
+        let mut files = Files::new(layout)?;
         let mut rejects = None;
         if report.rejects > 0 {
             rejects =
                 Some(rejects::copy(&self.store, self.rejects_path(), &mut *reply.rejects()?)?);
         }
-        let schema = rows_schema(plan.stream);
         while let Some(batch) = reply.next_batch()? {
             self.store.interrupt().check()?;
             files.push(table_rows(&batch, &schema, report.extracted_at)?)?;

@@ -17,6 +17,7 @@ pub mod companies;
 mod destination;
 pub mod difference;
 pub mod file;
+mod mask;
 pub mod mode;
 mod parquet;
 mod rejects;

@@ -3,15 +3,22 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, TimestampMicrosecondArray, new_null_array};
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::model::arrow::{DELETED_AT, EXTRACTED_AT};
+use crate::model::arrow::{DELETED_AT, EXTRACTED_AT, rows_schema};
+use crate::plan::Plan;
 
-/// The rows of a batch in a schema of [`crate::model::arrow::rows_schema`] or
-/// [`crate::model::arrow::table_schema`]: without what only the product needs, with the time at which they
-/// were extracted, and none of them deleted.
+/// The columns of a place that holds one reply, without the fields that are left out.
+pub(super) fn schema(plan: &Plan) -> SchemaRef {
+    let whole = rows_schema(plan.stream);
+    let fields = whole.fields().iter().filter(|field| !plan.privacy.excludes(field.name()));
+    Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
+}
+
+/// The rows of a batch in a schema that has its columns: without what only the product needs, with the time at
+/// which they were extracted, and none of them deleted.
 pub(super) fn table_rows(
     batch: &RecordBatch,
     schema: &SchemaRef,

@@ -9,10 +9,9 @@ use arrow_schema::{ArrowError, SchemaRef};
 
 use super::Exported;
 use super::report::{Kind, Report, run_name};
-use super::rows::table_rows;
+use super::rows::{schema, table_rows};
 use crate::error::{Error, Result};
 use crate::model::Timestamp;
-use crate::model::arrow::rows_schema;
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
 
@@ -49,7 +48,7 @@ impl<W: Write> Exported for ArrowStream<W> {
 impl<W: Write> Sink for ArrowStream<W> {
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
         let mut report = Report::of(self.place(), Kind::Stream, &self.run, reply.receipt());
-        let schema = rows_schema(plan.stream);
+        let schema = schema(plan);
         let mut output = Output::new(&mut self.writer, &schema)?;
         while let Some(batch) = reply.next_batch()? {
             output.write(&table_rows(&batch, &schema, report.extracted_at)?)?;

@@ -177,15 +177,46 @@ fn the_scope_depends_on_what_decides_which_records_there_are() {
         r#""timezone": "America/Bogota""#,
         r#""start_date": "2024-01-01""#,
         r#""base_url": "https://example.com/api""#,
+        r#""exclude_fields": "name""#,
+        r#""exclude_fields": "name,code""#,
+        r#""hash_fields": "name", "hash_key": "0123456789abcdef""#,
+        r#""hash_fields": "name", "hash_key": "0123456789abcdeF""#,
     ]
     .iter()
     .map(|members| plan(&config(members), Mode::FullRefresh, None).scope)
     .collect();
     let distinct: std::collections::BTreeSet<&String> = scopes.iter().collect();
     assert_eq!(distinct.len(), scopes.len());
-    let tuned =
-        plan(&config(r#""lookback_hours": 7, "retry_window_seconds": 0"#), Mode::FullRefresh, None);
-    assert_eq!(tuned.scope, scopes[0]);
+    let tuned = config(
+        r#""lookback_hours": 7, "retry_window_seconds": 0, "exclude_fields": "", "hash_fields": null,
+           "hash_key": "0123456789abcdef""#,
+    );
+    assert_eq!(plan(&tuned, Mode::FullRefresh, None).scope, scopes[0]);
+}
+
+#[test]
+fn the_scope_is_of_the_fields_and_not_of_how_they_are_written() {
+    let scope = |members| plan(&config(members), Mode::FullRefresh, None).scope;
+    let sorted = scope(r#""exclude_fields": "active,code""#);
+    assert_eq!(scope(r#""exclude_fields": " code, active,,code ""#), sorted);
+    let key = crate::secret::HashKey::new("0123456789abcdef".into()).fingerprint();
+    let text = format!(
+        r#"[["url","https://api.kometsales.com/api/customer.list"],["include_inactive","true"],["timezone","UTC"],["start_date",""],["code","A1"],["exclude_fields","active,code"],["hash_fields","name"],["hash_key","{key}"]]"#
+    );
+    let all = scope(
+        r#""code": "A1", "exclude_fields": "code, active", "hash_fields": "name", "hash_key": "0123456789abcdef""#,
+    );
+    assert_eq!(all, config("").token.fingerprint(&text));
+}
+
+#[test]
+fn what_is_left_out_is_not_selected_whoever_asks() {
+    let plan = plan(&config(r#""exclude_fields": "name,salesPersonId""#), Mode::FullRefresh, None);
+    let names: Vec<&str> =
+        plan.selection.fields.iter().map(|field| CUSTOMERS.fields[*field].name).collect();
+    let expected =
+        ["id", "accountingCode", "code", "active", "salesPerson", "customerType", "updatedOn"];
+    assert_eq!((names, plan.selection.extra), (expected.to_vec(), false));
 }
 
 #[test]

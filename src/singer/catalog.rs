@@ -3,21 +3,21 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::config::privacy::Privacy;
 use crate::document;
 use crate::error::{Error, Result};
 use crate::model::arrow::Selection;
-use crate::model::json_schema::json_schema;
 use crate::model::stream::{EXTRA, Role};
 use crate::model::{Field, Stream};
 use crate::plan::Mode;
 
-/// The answer to `--discover`.
-pub fn discovered(streams: &[&'static Stream]) -> Value {
-    let streams: Vec<Value> = streams.iter().map(|stream| entry(stream)).collect();
+/// The answer to `--discover`: the fields that go out.
+pub fn discovered(streams: &[&'static Stream], privacy: &Privacy) -> Value {
+    let streams: Vec<Value> = streams.iter().map(|stream| entry(stream, privacy)).collect();
     json!({ "streams": streams })
 }
 
-fn entry(stream: &Stream) -> Value {
+fn entry(stream: &Stream, privacy: &Privacy) -> Value {
     let mut own = json!({
         "inclusion": "available",
         "selected-by-default": true,
@@ -38,13 +38,15 @@ fn entry(stream: &Stream) -> Value {
         Role::Key | Role::Cursor => "automatic",
         Role::Active | Role::Plain => "available",
     };
-    let fields = stream.fields.iter().map(|declared| field(declared.name, inclusion(declared)));
-    let metadata: Vec<Value> =
-        [root].into_iter().chain(fields).chain([field(EXTRA, "available")]).collect();
+    let declared = stream.fields.iter().map(|declared| (declared.name, inclusion(declared)));
+    let fields = declared.chain([(EXTRA, "available")]);
+    let fields = fields.filter(|(name, _)| !privacy.excludes(name));
+    let fields = fields.map(|(name, inclusion)| field(name, inclusion));
+    let metadata: Vec<Value> = [root].into_iter().chain(fields).collect();
     let mut entry = json!({
         "tap_stream_id": stream.name,
         "stream": stream.name,
-        "schema": json_schema(stream),
+        "schema": privacy.json_schema(stream),
         "key_properties": [stream.key().name],
     });
     if let Some(cursor) = stream.cursor() {
@@ -100,12 +102,12 @@ pub struct Wanted {
 }
 
 /// Every stream with every field, incrementally where it can be: what is read without a catalog.
-pub fn everything(streams: &[&'static Stream]) -> Vec<Wanted> {
+pub fn everything(streams: &[&'static Stream], privacy: &Privacy) -> Vec<Wanted> {
     let wanted = |stream: &&'static Stream| Wanted {
         stream,
         selection: Selection::all(stream),
         mode: Mode::usual(stream),
-        schema: json_schema(stream),
+        schema: privacy.json_schema(stream),
     };
     streams.iter().map(wanted).collect()
 }
@@ -129,13 +131,18 @@ impl Catalog {
     ///
     /// # Errors
     /// `Config`: an unknown replication method.
-    pub fn wanted(&self, streams: &[&'static Stream]) -> Result<(Vec<Wanted>, Vec<String>)> {
+    pub fn wanted(
+        &self,
+        streams: &[&'static Stream],
+        privacy: &Privacy,
+    ) -> Result<(Vec<Wanted>, Vec<String>)> {
         let (mut wanted, mut warnings) = (Vec::new(), Vec::new());
         for stream in streams {
             match self.streams.iter().find(|entry| entry.is_of(stream)) {
                 Some(entry) if entry.is_selected(&[]) => {
-                    wanted.push(entry.wanted(stream)?);
+                    wanted.push(entry.wanted(stream, privacy)?);
                     warnings.extend(entry.other_key(stream));
+                    warnings.extend(privacy.warning(stream, |name| entry.selects(name)));
                 }
                 Some(_) => warnings.push(format!(
                     "Stream `{}` is not selected in the catalog, so it is not read. Select it to read it.",
@@ -173,31 +180,42 @@ impl Entry {
         self.name() == Some(stream.name)
     }
 
-    fn wanted(&self, stream: &'static Stream) -> Result<Wanted> {
-        let schema = self.schema(stream);
+    fn wanted(&self, stream: &'static Stream, privacy: &Privacy) -> Result<Wanted> {
+        let schema = self.schema(stream, privacy);
         let properties = schema.get("properties").and_then(Value::as_object);
         let selection =
             Selection::of(stream, |name| properties.is_none_or(|known| known.contains_key(name)));
         Ok(Wanted { stream, selection, mode: self.mode(stream)?, schema })
     }
 
-    /// The supplied schema, or ours where there is none, without the fields that are not selected. Key and
-    /// cursor stay, whatever is selected.
-    fn schema(&self, stream: &Stream) -> Value {
-        let ours = json_schema(stream);
-        let has_properties = |schema: &&Value| {
-            schema
-                .get("properties")
-                .and_then(Value::as_object)
-                .is_some_and(|known| !known.is_empty())
-        };
-        let mut schema = self.schema.as_ref().filter(has_properties).unwrap_or(&ours).clone();
+    /// The properties of the supplied schema, if it has some.
+    fn properties(&self) -> Option<&Map<String, Value>> {
+        let properties = self.schema.as_ref()?.get("properties")?.as_object()?;
+        Some(properties).filter(|properties| !properties.is_empty())
+    }
+
+    /// Whether a field is in the supplied schema and selected.
+    fn selects(&self, name: &str) -> bool {
+        self.properties().is_some_and(|known| known.contains_key(name))
+            && self.is_selected(&["properties", name])
+    }
+
+    /// The supplied schema, or ours where there is none, without the fields that are not selected or are left
+    /// out. Key and cursor stay, whatever is selected. What is hashed is described as we do.
+    fn schema(&self, stream: &Stream, privacy: &Privacy) -> Value {
+        let ours = privacy.json_schema(stream);
+        let supplied = self.schema.as_ref().filter(|_| self.properties().is_some());
+        let mut schema = supplied.unwrap_or(&ours).clone();
         let cursor = stream.cursor().map(|cursor| cursor.name);
         let automatic: Vec<&str> = [stream.key().name].into_iter().chain(cursor).collect();
         if let Some(Value::Object(properties)) = schema.get_mut("properties") {
             properties.retain(|name, _| {
-                automatic.contains(&name.as_str()) || self.is_selected(&["properties", name])
+                let is_wanted = self.is_selected(&["properties", name]);
+                automatic.contains(&name.as_str()) || (is_wanted && !privacy.excludes(name))
             });
+            for (name, property) in properties.iter_mut().filter(|(name, _)| privacy.hashes(name)) {
+                *property = ours["properties"][name].clone();
+            }
             for name in &automatic {
                 let name = *name;
                 properties.entry(name).or_insert_with(|| ours["properties"][name].clone());
@@ -272,115 +290,4 @@ impl Entry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::streams::ALL;
-
-    fn catalog(change: impl FnOnce(&mut Value)) -> Catalog {
-        let mut catalog = discovered(ALL);
-        change(&mut catalog["streams"][0]);
-        Catalog::parse(catalog.to_string().as_bytes(), "catalog.json").unwrap()
-    }
-
-    fn wanted(change: impl FnOnce(&mut Value)) -> Option<Wanted> {
-        catalog(change).wanted(ALL).unwrap().0.pop()
-    }
-
-    fn names(wanted: &Wanted) -> Vec<&str> {
-        wanted.selection.fields.iter().map(|&index| ALL[0].fields[index].name).collect()
-    }
-
-    /// The metadata of a field, or of the stream.
-    fn metadata<'a>(stream: &'a mut Value, name: Option<&str>) -> &'a mut Value {
-        let breadcrumb = name.map_or(json!([]), |name| json!(["properties", name]));
-        let entries = stream["metadata"].as_array_mut().unwrap();
-        &mut entries.iter_mut().find(|entry| entry["breadcrumb"] == breadcrumb).unwrap()["metadata"]
-    }
-
-    #[test]
-    fn what_is_discovered_selects_everything() {
-        let wanted = wanted(|_| {}).unwrap();
-        assert_eq!(wanted.selection, Selection::all(ALL[0]));
-        assert_eq!(wanted.schema, json_schema(ALL[0]));
-        assert_eq!(wanted.mode, Mode::Incremental);
-    }
-
-    #[test]
-    fn a_deselected_field_is_gone_from_properties_and_required() {
-        let wanted = wanted(|stream| {
-            metadata(stream, Some("name"))["selected"] = json!(false);
-            metadata(stream, Some("_extra"))["selected"] = json!(false);
-            stream["schema"]["required"] = json!(["id", "name"]);
-        })
-        .unwrap();
-        assert!(!names(&wanted).contains(&"name") && !wanted.selection.extra);
-        assert!(wanted.schema["properties"].get("name").is_none());
-        assert_eq!(wanted.schema["required"], json!(["id"]));
-    }
-
-    #[test]
-    fn automatic_fields_stay_when_deselected() {
-        let wanted = wanted(|stream| {
-            for field in stream["metadata"].as_array_mut().unwrap() {
-                let is_root = field["breadcrumb"] == json!([]);
-                field["metadata"]["selected"] = json!(is_root);
-            }
-        })
-        .unwrap();
-        assert_eq!(names(&wanted), ["id", "updatedOn"]);
-        assert_eq!(wanted.schema["properties"].as_object().unwrap().len(), 2);
-    }
-
-    #[test]
-    fn selection_goes_by_selected_then_default_then_the_stream() {
-        let wanted = wanted(|stream| {
-            metadata(stream, Some("name"))["selected-by-default"] = json!(false);
-            metadata(stream, Some("code"))["selected-by-default"] = json!(false);
-            metadata(stream, Some("code"))["selected"] = json!(true);
-            metadata(stream, Some("active"))["inclusion"] = json!("unsupported");
-            *metadata(stream, Some("customerType")) = json!({});
-        })
-        .unwrap();
-        let names = names(&wanted);
-        assert!(!names.contains(&"name") && names.contains(&"code"));
-        assert!(!names.contains(&"active") && names.contains(&"customerType"));
-    }
-
-    #[test]
-    fn a_stream_that_is_not_selected_or_missing_is_warned_of() {
-        let unselected = catalog(|stream| metadata(stream, None)["selected"] = json!(false));
-        let (wanted, warnings) = unselected.wanted(ALL).unwrap();
-        assert!(wanted.is_empty() && warnings[0].contains("not selected"), "{warnings:?}");
-        let renamed = catalog(|stream| stream["tap_stream_id"] = json!("orders"));
-        let (wanted, warnings) = renamed.wanted(ALL).unwrap();
-        assert!(wanted.is_empty() && warnings.len() == 2, "{warnings:?}");
-    }
-
-    #[test]
-    fn the_supplied_schema_is_the_one_that_is_sent() {
-        let schema = wanted(|stream| {
-            stream["schema"]["properties"]["name"]["maxLength"] = json!(200);
-            stream["schema"]["properties"].as_object_mut().unwrap().remove("updatedOn");
-            stream["schema"]["properties"].as_object_mut().unwrap().remove("code");
-        })
-        .unwrap();
-        assert_eq!(schema.schema["properties"]["name"]["maxLength"], json!(200));
-        assert!(schema.schema["properties"].get("updatedOn").is_some());
-        assert!(!names(&schema).contains(&"code"));
-    }
-
-    #[test]
-    fn the_replication_method_is_read_at_both_places() {
-        let mode = |change: &dyn Fn(&mut Value)| wanted(|stream| change(stream)).unwrap().mode;
-        assert_eq!(
-            mode(&|stream| stream["replication_method"] = json!("FULL_TABLE")),
-            Mode::FullRefresh
-        );
-        assert_eq!(
-            mode(&|stream| metadata(stream, None)["replication-method"] = json!("FULL_TABLE")),
-            Mode::FullRefresh
-        );
-        let other = catalog(|stream| stream["replication_method"] = json!("LOG_BASED"));
-        assert!(other.wanted(ALL).unwrap_err().to_string().contains("LOG_BASED"));
-    }
-}
+mod tests;

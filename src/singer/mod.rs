@@ -7,6 +7,8 @@ use chrono::Utc;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::config::people::privacy_of_schema;
+use crate::config::privacy::Privacy;
 use crate::config::{Config, UnknownKeys, protocol_flag, settings};
 use crate::error::{Failed, Result};
 use crate::input::Input;
@@ -138,7 +140,8 @@ pub fn run(
     let done = if options.about {
         stdout.say(&about(options.format, streams))
     } else if options.discover {
-        stdout.say(&format!("{:#}\n", discovered(streams)))
+        let privacy = privacy_of_schema(&readable_parts(&options.config, surroundings));
+        privacy.and_then(|privacy| stdout.say(&format!("{:#}\n", discovered(streams, &privacy))))
     } else {
         synchronise(options, surroundings, &log, stdout, streams)
     };
@@ -160,7 +163,8 @@ fn synchronise(
     let parts = parts(&options.config, surroundings)?;
     if options.test == Some(Test::Schema) {
         let mut tap = Tap::new(stdout, Bookmarks::default(), false, log);
-        return everything(streams).iter().try_for_each(|wanted| tap.schema(wanted));
+        let wanted = everything(streams, &privacy_of_schema(&parts)?);
+        return wanted.iter().try_for_each(|wanted| tap.schema(wanted));
     }
     let (config, warnings) = Config::merge(&parts, &[ACTIVATE_VERSIONS], UnknownKeys::Warn)?;
     log.hide(&config.token);
@@ -171,7 +175,7 @@ fn synchronise(
         log.info("The configuration works: the API accepts the token.");
         return Ok(());
     }
-    let wanted = wanted(options, log, streams)?;
+    let wanted = wanted(options, log, streams, &config.privacy)?;
     let bookmarks = match &options.state {
         Some(path) => Bookmarks::parse(&Input::of(path).read("state")?, &Input::of(path).name())?,
         None => Bookmarks::default(),
@@ -203,13 +207,20 @@ fn wanted(
     options: &Options,
     log: &Stderr,
     streams: &'static [&'static Stream],
+    privacy: &Privacy,
 ) -> Result<Vec<Wanted>> {
-    let Some(path) = &options.catalog else { return Ok(everything(streams)) };
+    let Some(path) = &options.catalog else { return Ok(everything(streams, privacy)) };
     let input = Input::of(path);
     let catalog = Catalog::parse(&input.read("catalog")?, &input.name())?;
-    let (wanted, warnings) = catalog.wanted(streams)?;
+    let (wanted, warnings) = catalog.wanted(streams, privacy)?;
     warnings.iter().for_each(|warning| log.warn(warning));
     Ok(wanted)
+}
+
+/// Those of the configurations that can be read: what can be read of the API is asked without any.
+fn readable_parts(paths: &[PathBuf], surroundings: &Surroundings<'_>) -> Vec<(Vec<u8>, String)> {
+    let part = |path: &PathBuf| parts(std::slice::from_ref(path), surroundings).ok();
+    paths.iter().filter_map(part).flatten().collect()
 }
 
 /// The configurations in their order, each with its origin.

@@ -10,9 +10,11 @@ use arrow_schema::SchemaRef;
 
 use super::convert::{self, Converted};
 use super::json::Value;
+use crate::config::privacy::Privacy;
 use crate::error::{Error, Result};
 use crate::model::arrow::{Selection, schema};
-use crate::model::{Stream, Timestamp, Type, Zone};
+use crate::model::{Field, Stream, Timestamp, Type, Zone};
+use crate::secret::Hasher;
 
 /// Rows in one batch at the most. Smaller batches are slower, larger ones are not faster.
 const MAX_BATCH_ROWS: usize = 8192;
@@ -36,6 +38,8 @@ pub(crate) struct Columns {
 
 enum Column {
     Text(TextColumn),
+    /// Text in place of which its hash goes on, with room for one.
+    Hashed(TextColumn, Box<(Hasher, String)>),
     Integer(Int64Builder),
     Boolean(BooleanBuilder),
     Timestamp(TimestampMicrosecondBuilder),
@@ -64,21 +68,22 @@ impl TextColumn {
 }
 
 impl Columns {
-    /// Empty columns for the selected fields.
-    pub(crate) fn new(stream: &Stream, selection: &Selection) -> Self {
-        let column = |kind| match kind {
-            Type::Text => Column::Text(TextColumn::new()),
+    /// Empty columns for the selected fields. Nothing but the hash is ever kept of a field that is hashed.
+    pub(crate) fn new(stream: &Stream, selection: &Selection, privacy: &Privacy) -> Self {
+        let column = |field: &Field| match field.kind {
+            Type::Text => match privacy.hasher(field.name) {
+                Some(hasher) => {
+                    Column::Hashed(TextColumn::new(), Box::new((hasher, String::new())))
+                }
+                None => Column::Text(TextColumn::new()),
+            },
             Type::Integer => Column::Integer(Int64Builder::with_capacity(MAX_BATCH_ROWS)),
             Type::Boolean => Column::Boolean(BooleanBuilder::with_capacity(MAX_BATCH_ROWS)),
             Type::Timestamp => Column::Timestamp(timestamps()),
         };
         Self {
             schema: schema(stream, selection),
-            columns: selection
-                .fields
-                .iter()
-                .map(|&index| column(stream.fields[index].kind))
-                .collect(),
+            columns: selection.fields.iter().map(|&index| column(&stream.fields[index])).collect(),
             extra: selection.extra.then(TextColumn::new),
             nulled: UInt64Builder::with_capacity(MAX_BATCH_ROWS),
             rows: 0,
@@ -100,6 +105,20 @@ impl Columns {
                 Converted::Valid(value) => {
                     self.bytes += value.len();
                     text.builder.append_value(value);
+                }
+                Converted::Null => text.builder.append_null(),
+                Converted::Invalid => {
+                    text.builder.append_null();
+                    return false;
+                }
+            },
+            Column::Hashed(text, hash) => match convert::text(value, buffer) {
+                Converted::Valid(value) => {
+                    let (hasher, digits) = &mut **hash;
+                    digits.clear();
+                    hasher.append_hash(value, digits);
+                    self.bytes += digits.len();
+                    text.builder.append_value(digits);
                 }
                 Converted::Null => text.builder.append_null(),
                 Converted::Invalid => {
@@ -172,7 +191,7 @@ impl Columns {
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len() + 2);
         for column in &mut self.columns {
             arrays.push(match column {
-                Column::Text(text) => text.finish(),
+                Column::Text(text) | Column::Hashed(text, _) => text.finish(),
                 Column::Integer(builder) => Arc::new(builder.finish()),
                 Column::Boolean(builder) => Arc::new(builder.finish()),
                 Column::Timestamp(builder) => Arc::new(builder.finish()),

@@ -135,7 +135,7 @@ impl<'a> Decoder<'a> {
             now,
             scratch,
             in_memory,
-            columns: Columns::new(plan.stream, &plan.selection),
+            columns: Columns::new(plan.stream, &plan.selection, &plan.privacy),
             order: Order::new(plan.stream),
             decoded: Decoded::new(plan.stream, scratch, in_memory),
             position: 0,
@@ -191,6 +191,8 @@ impl<'a> Decoder<'a> {
         let key = self.plan.stream.key().name;
         let path = if is_object { format!("{place}.{key}") } else { place };
         let raw = parser.between(start, parser.position()).trim();
+        // It may hold, under any name, what must go nowhere.
+        let raw = (!self.plan.privacy.is_set()).then_some(raw);
         let reject = Reject { path, reason: fault.to_owned() };
         self.decoded.rejects.push(self.scratch, &reject, raw)?;
         Ok(())
@@ -261,7 +263,7 @@ impl<'a> Decoded<'a> {
 
 impl Elements for Decoder<'_> {
     fn begin(&mut self) -> Result<(), Stop> {
-        self.columns = Columns::new(self.plan.stream, &self.plan.selection);
+        self.columns = Columns::new(self.plan.stream, &self.plan.selection, &self.plan.privacy);
         self.decoded = Decoded::new(self.plan.stream, self.scratch, self.in_memory);
         self.position = 0;
         Ok(())

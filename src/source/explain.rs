@@ -10,6 +10,7 @@ use super::envelope::{Envelope, Status};
 use super::failure::{Failure, Fault, carried};
 use super::not_found::says_not_found;
 use super::transfer::Head;
+use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::log::Log;
 use crate::model::Stream;
@@ -38,10 +39,24 @@ pub(crate) struct Explain<'a> {
     pub(crate) host: &'a str,
     /// The token that must not be shown.
     pub(crate) token: &'a Token,
+    /// Whether bodies may be quoted: where fields are left out or hashed, one may hold them.
+    pub(crate) may_quote: bool,
     /// The stream that was asked for.
     pub(crate) stream: &'static Stream,
     /// What the reply said before its body.
     pub(crate) head: &'a Head,
+}
+
+impl<'a> Explain<'a> {
+    /// Explains what a host replied to a configuration.
+    pub(crate) fn of(
+        host: &'a str,
+        config: &'a Config,
+        stream: &'static Stream,
+        head: &'a Head,
+    ) -> Self {
+        Self { host, token: &config.token, may_quote: !config.privacy.is_set(), stream, head }
+    }
 }
 
 impl Explain<'_> {
@@ -227,6 +242,12 @@ impl Explain<'_> {
             "" => "no content type",
             content_type => content_type,
         };
+        if !self.may_quote && !body.is_empty() {
+            return format!(
+                "{}; not shown, since fields are excluded or hashed",
+                self.shown(content_type)
+            );
+        }
         let mut excerpt = self.shown(&String::from_utf8_lossy(body));
         // What follows the name of the list are records, and those are people's.
         if let Some(at) = excerpt.to_ascii_lowercase().find(self.stream.list) {

@@ -193,7 +193,7 @@ impl<'a> Source<'a> {
     }
 
     fn explain<'e>(&'e self, stream: &'static Stream, head: &'e Head) -> Explain<'e> {
-        Explain { host: self.client.host(), token: &self.config.token, stream, head }
+        Explain::of(self.client.host(), self.config, stream, head)
     }
 
     /// Tries until it works, would never work, or the window is spent. Also says how many tries it took.
@@ -325,8 +325,7 @@ pub fn prove(
 ) -> Result<Accepted> {
     let head =
         Head { status: 200, date: Some(now), content_type: String::new(), retry_after: None };
-    let explain =
-        Explain { host: "the file", token: &config.token, stream: plan.stream, head: &head };
+    let explain = Explain::of("the file", config, plan.stream, &head);
     let attempt = Parts { plan, config, scratch, log }.attempt(body, &explain, now, now);
     attempt.map_err(|failure| failure.error)?.accept(plan, Instant::now(), 1)
 }

@@ -1,4 +1,5 @@
-//! Records without a valid key: kept whole, as they came, with where they stood and why.
+//! Records without a valid key: kept whole, as they came, with where they stood and why. Where fields are
+//! left out or hashed, nothing of the record is kept.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
@@ -13,7 +14,7 @@ use crate::receipt::Reject;
 /// Bytes of rejected records kept in memory before they go to the temporary file.
 const MAX_MEMORY_BYTES: usize = 1024 * 1024;
 
-/// Rejected records, one line of JSON each: `{"path": …, "reason": …, "record": …}`.
+/// Rejected records, one line of JSON each: `{"path": …, "reason": …, "record": …}`, or without `record`.
 #[derive(Default)]
 pub(crate) struct Rejects {
     /// The lines before these, if there were too many for memory.
@@ -30,16 +31,22 @@ struct Line {
 }
 
 impl Rejects {
-    /// Takes a record: `raw` is its JSON as it came.
+    /// Takes a record: `raw` is its JSON as it came, if it may be kept.
     ///
     /// # Errors
     /// `System` if the temporary file cannot be written.
-    pub(crate) fn push(&mut self, scratch: &Scratch, reject: &Reject, raw: &str) -> Result<()> {
+    pub(crate) fn push(
+        &mut self,
+        scratch: &Scratch,
+        reject: &Reject,
+        raw: Option<&str>,
+    ) -> Result<()> {
         self.count += 1;
         let (path, reason) = (serde_json::json!(reject.path), serde_json::json!(reject.reason));
         // A line break in JSON can only be a blank: inside text it is escaped.
-        let raw = raw.replace(['\n', '\r'], " ");
-        let line = format!("{{\"path\":{path},\"reason\":{reason},\"record\":{raw}}}\n");
+        let record = raw.map(|raw| format!(",\"record\":{}", raw.replace(['\n', '\r'], " ")));
+        let record = record.unwrap_or_default();
+        let line = format!("{{\"path\":{path},\"reason\":{reason}{record}}}\n");
         self.lines.extend_from_slice(line.as_bytes());
         if self.lines.len() < MAX_MEMORY_BYTES {
             return Ok(());
@@ -107,7 +114,7 @@ mod tests {
             for number in 0..40 {
                 let reject =
                     Reject { path: format!("customers[{number}].id"), reason: "no".into() };
-                rejects.push(&scratch, &reject, &record).unwrap();
+                rejects.push(&scratch, &reject, Some(&record)).unwrap();
             }
             for most in [0, 1, 25, 40, u64::MAX] {
                 let mut paths = Vec::new();

@@ -10,6 +10,7 @@
 mod airbyte;
 mod cli;
 mod export;
+mod fields;
 mod singer;
 mod source;
 mod support;

@@ -42,7 +42,8 @@ pub(super) fn properties(
     ];
     let footer = own.iter().chain(entries);
     let footer = footer.map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone()));
-    let key = i32::try_from(stream.key_index()).unwrap_or_default();
+    let key = sample.schema_ref().index_of(stream.key().name).unwrap_or_default();
+    let key = i32::try_from(key).unwrap_or_default();
     let mut builder = WriterProperties::builder()
         .set_created_by(concat!("kometsales ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_compression(Compression::ZSTD(level))

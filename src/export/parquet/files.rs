@@ -2,6 +2,7 @@
 //! groups, encodes and uploads them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -95,6 +96,27 @@ impl Layout {
     ) -> Self {
         let schema = table_schema(stream);
         Self { store, stream, schema, footer: Vec::new(), names: Names::Many(folder, prefix) }
+    }
+}
+
+impl Layout {
+    /// Leaves out columns, which the rows may have nevertheless.
+    pub(in crate::export) fn without(self, names: &[String]) -> Self {
+        let fields = self.schema.fields().iter();
+        let fields = fields.filter(|field| !names.contains(field.name())).cloned();
+        Self { schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())), ..self }
+    }
+
+    /// The columns that the files have, of rows that may have more.
+    fn columns_of(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let fields = self.schema.fields();
+        if batch.num_columns() == fields.len() {
+            return Ok(batch);
+        }
+        let own = batch.schema();
+        let places: Vec<usize> =
+            fields.iter().filter_map(|field| own.index_of(field.name()).ok()).collect();
+        batch.project(&places).map_err(|error| fault(error.into()))
     }
 }
 
@@ -212,7 +234,7 @@ impl Encoder {
             self.layout.store.interrupt().check()?;
             match order {
                 Order::Take(batch) => {
-                    self.gathered.push(batch);
+                    self.gathered.push(self.layout.columns_of(batch)?);
                     if self.gathered.is_full() {
                         self.encode()?;
                     }
@@ -238,7 +260,8 @@ impl Encoder {
             Some(file) => file,
             None => self.open(first)?,
         };
-        let order = group.order(self.layout.stream.key_index());
+        let key = self.layout.schema.index_of(self.layout.stream.key().name);
+        let order = group.order(key.map_err(|error| fault(error.into()))?);
         let written = file.write(&group, order.as_deref(), &self.layout.schema);
         let size = file.writer.bytes_written();
         if let Err(error) = written {

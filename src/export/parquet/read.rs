@@ -18,6 +18,7 @@ use parquet::file::statistics::Statistics;
 use super::hash;
 use super::object::Object;
 use crate::error::{Error, Result};
+use crate::export::mask::Mask;
 use crate::store::Store;
 
 /// Rows of a batch.
@@ -32,6 +33,7 @@ pub(in crate::export) struct Reader {
     path: Path,
     file: Object,
     metadata: ArrowReaderMetadata,
+    mask: Option<Arc<Mask>>,
 }
 
 /// The rows of one row group, batch by batch.
@@ -53,7 +55,12 @@ impl Reader {
         let metadata = store
             .until_done(ArrowReaderMetadata::load_async(&mut file, options))?
             .map_err(|error| explain(store, path, error))?;
-        Ok(Self { store: store.clone(), path: path.clone(), file, metadata })
+        Ok(Self { store: store.clone(), path: path.clone(), file, metadata, mask: None })
+    }
+
+    /// The same file, whose rows are read as they are under a mask.
+    pub(in crate::export) fn masked(self, mask: Option<Arc<Mask>>) -> Self {
+        Self { mask, ..self }
     }
 
     /// The footer.
@@ -135,10 +142,11 @@ impl Rows<'_> {
     /// # Errors
     /// As [`Reader::open`].
     pub(in crate::export) fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let Reader { store, path, .. } = self.reader;
+        let Reader { store, path, mask, .. } = self.reader;
         match store.until_done(self.stream.next())? {
             None => Ok(None),
             Some(Ok(batch)) => conform(&batch, &self.schema)
+                .and_then(|rows| mask.as_ref().map_or(Ok(rows.clone()), |mask| mask.apply(&rows)))
                 .map(Some)
                 .map_err(|error| explain(store, path, error.into())),
             Some(Err(error)) => Err(explain(store, path, error)),

@@ -15,6 +15,8 @@ pub(in crate::export) enum Bounds {
 /// What is known of one column of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::export) struct Column {
+    /// Its name.
+    pub(in crate::export) name: String,
     /// Rows in which it is null.
     pub(in crate::export) nulls: u64,
     /// `None` if every row is null, or if its type has none.
@@ -28,7 +30,8 @@ pub(super) fn columns(metadata: &ParquetMetaData) -> Vec<Column> {
 }
 
 fn of_column(metadata: &ParquetMetaData, column: usize) -> Column {
-    let mut whole = Column { nulls: 0, bounds: None };
+    let name = metadata.file_metadata().schema_descr().column(column).name().to_owned();
+    let mut whole = Column { name, nulls: 0, bounds: None };
     for group in metadata.row_groups() {
         let Some(statistics) = group.column(column).statistics() else { continue };
         whole.nulls += statistics.null_count_opt().unwrap_or_default();

@@ -33,7 +33,10 @@ pub(super) fn add(
 
 /// Per-file statistics (Delta protocol, "Per-file Statistics").
 fn statistics(file: &Written, schema: &Schema) -> Result<StructArray, KernelError> {
-    let columns: Vec<_> = schema.fields().iter().zip(&file.columns).collect();
+    let columns = file.columns.iter();
+    let columns =
+        columns.filter_map(|column| Some((schema.field_with_name(&column.name).ok()?, column)));
+    let columns: Vec<_> = columns.collect();
     let nulls = columns.iter().map(|(field, column)| {
         (named(field, DataType::Int64), integer(i64::try_from(column.nulls).ok()))
     });

@@ -16,10 +16,15 @@ use crate::model::arrow::column_documentation;
 /// The member of a column's metadata that Spark, Databricks and Trino show as its comment.
 const COMMENT: &str = "comment";
 
-/// The schema of a new table. Each column has its documentation as a comment.
-pub(super) fn schema(mode: TableMode, stream: &Stream) -> Result<SchemaRef, KernelError> {
+/// The schema of a new table, without the columns that are left out. Each has its documentation as a comment.
+pub(super) fn schema(
+    mode: TableMode,
+    stream: &Stream,
+    left_out: &[String],
+) -> Result<SchemaRef, KernelError> {
     let schema = mode.schema(stream);
-    let fields = schema.fields().iter().map(|field| {
+    let fields = schema.fields().iter().filter(|field| !left_out.contains(field.name()));
+    let fields = fields.map(|field| {
         let comment = column_documentation(stream, field.name()).unwrap_or_default();
         let metadata = HashMap::from([(COMMENT.to_owned(), comment.to_owned())]);
         field.as_ref().clone().with_metadata(metadata)
@@ -32,8 +37,9 @@ pub(super) fn missing(
     table: &StructType,
     mode: TableMode,
     stream: &Stream,
+    left_out: &[String],
 ) -> Result<Vec<StructField>, KernelError> {
-    let own = schema(mode, stream)?;
+    let own = schema(mode, stream, left_out)?;
     Ok(own.fields().filter(|field| table.field(field.name()).is_none()).cloned().collect())
 }
 
@@ -47,7 +53,7 @@ pub(super) fn check(
     stream: &Stream,
     place: &str,
 ) -> Result<()> {
-    let own = schema(mode, stream)
+    let own = schema(mode, stream, &[])
         .map_err(|error| Error::bug("The columns have no form in a table").caused_by(error))?;
     for field in own.fields() {
         match table.field(field.name()) {

@@ -1,6 +1,6 @@
-//! The first commit of a table: what the kernel writes, as older readers take it, and with the names that
-//! catalogs show.
+//! What the kernel commits, with a few members of its actions made others.
 //!
+//! The first commit of a table is written as older readers take it, and with the names that catalogs show.
 //! The kernel gives a new table reader version 3 without any reader feature. Reader version 1 says the same
 //! (Delta protocol, "Protocol Evolution"), and is read by everything that reads Delta.
 
@@ -13,33 +13,54 @@ use delta_kernel::committer::{
     CommitMetadata, CommitResponse, Committer, FileSystemCommitter, PublishMetadata,
 };
 use delta_kernel::engine::arrow_data::ArrowEngineData;
-use delta_kernel::{Engine, FilteredEngineData, KernelError, KernelResult, KernelResultIterator};
+use delta_kernel::{Engine, FilteredEngineData, KernelResult, KernelResultIterator};
 
 use crate::model::Stream;
 
 /// The oldest version that a reader has to know to read a table.
 const READER_VERSION: i32 = 1;
 
-/// Commits the first version of a stream's table.
-pub(super) struct FirstCommit {
+/// Commits a version of a table.
+pub(super) struct Commit {
     kernel: FileSystemCommitter,
-    stream: &'static Stream,
+    rewritten: Rewritten,
 }
 
-impl FirstCommit {
-    pub(super) fn new(stream: &'static Stream) -> Self {
-        Self { kernel: FileSystemCommitter::new(), stream }
+/// An action as it is committed.
+type Rewritten = Box<dyn Fn(RecordBatch) -> Result<RecordBatch, ArrowError> + Send + Sync>;
+
+impl Commit {
+    /// The first version of a stream's table.
+    pub(super) fn first(stream: &'static Stream) -> Self {
+        let rewritten = Box::new(|batch| described(batch, stream));
+        Self { kernel: FileSystemCommitter::new(), rewritten }
+    }
+
+    /// A later version. What it removes is named without its statistics: they quote the least and the greatest
+    /// of its texts, and checkpoints would keep that of rows that had to go.
+    pub(super) fn next() -> Self {
+        let rewritten = Box::new(|batch| {
+            with_members(batch, "remove", |name, member| {
+                (name == "stats").then(|| new_null_array(member.data_type(), member.len()))
+            })
+        });
+        Self { kernel: FileSystemCommitter::new(), rewritten }
     }
 }
 
-impl Committer for FirstCommit {
+impl Committer for Commit {
     fn commit(
         &self,
         engine: &dyn Engine,
         actions: KernelResultIterator<'_, FilteredEngineData>,
         metadata: CommitMetadata,
     ) -> KernelResult<CommitResponse> {
-        let rewritten = actions.map(|action| rewritten(action?, self.stream));
+        let rewritten = actions.map(|action| {
+            let (data, selected) = action?.into_parts();
+            let batch = ArrowEngineData::try_from_engine_data(data)?.record_batch().clone();
+            let batch = (self.rewritten)(batch)?;
+            FilteredEngineData::try_new(Box::new(ArrowEngineData::new(batch)), selected)
+        });
         self.kernel.commit(engine, Box::new(rewritten), metadata)
     }
 
@@ -54,24 +75,18 @@ impl Committer for FirstCommit {
 
 /// An action with the reader version, the name and the description of the table, where it is the one that
 /// has them.
-fn rewritten(
-    action: FilteredEngineData,
-    stream: &Stream,
-) -> Result<FilteredEngineData, KernelError> {
-    let (data, selected) = action.into_parts();
-    let batch = ArrowEngineData::try_from_engine_data(data)?.record_batch().clone();
+fn described(batch: RecordBatch, stream: &Stream) -> Result<RecordBatch, ArrowError> {
     let text = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
     let batch = with_members(batch, "protocol", |name, member| match name {
         "minReaderVersion" => Some(Arc::new(Int32Array::from(vec![READER_VERSION]))),
         "readerFeatures" => Some(new_null_array(member.data_type(), 1)),
         _ => None,
     })?;
-    let batch = with_members(batch, "metaData", |name, _| match name {
+    with_members(batch, "metaData", |name, _| match name {
         "name" => Some(text(stream.name)),
         "description" => Some(text(stream.documentation)),
         _ => None,
-    })?;
-    FilteredEngineData::try_new(Box::new(ArrowEngineData::new(batch)), selected)
+    })
 }
 
 /// A batch of one action with other members, where it is an action of this kind.

@@ -152,8 +152,7 @@ struct Comparing<'a> {
 impl Comparing<'_> {
     /// Compares a file; gives the rows of it that are replaced, if any are.
     fn file(mut self, changes: &mut Changes) -> Result<Option<Bits>> {
-        let Self { log, file, .. } = self;
-        let reader = Reader::open(&log.store, &file.path, file.bytes)?;
+        let reader = self.file.open(&self.log.store)?;
         let mut replaced = Bits::all(usize::try_from(reader.rows()).unwrap_or_default(), false);
         let before = changes.replaced;
         let mut first = 0;

@@ -14,7 +14,7 @@ use super::missing::{Missing, Vanished};
 use super::versions::Begins;
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
-use crate::export::parquet::{Files, Reader};
+use crate::export::parquet::Files;
 use crate::export::rows::times;
 use crate::model::Timestamp;
 use crate::model::arrow::{DELETED_AT, EXTRACTED_AT, IS_CURRENT, VALID_TO};
@@ -49,6 +49,10 @@ impl Copying<'_> {
         for touched in touched {
             match copied(touched.file) {
                 None => {}
+                // What is deleted is one more version there.
+                Some(copied) if self.mode == TableMode::Append => {
+                    Copied { marked: &[], ..copied }.rest(&touched.replaced, files)?;
+                }
                 Some(copied) => match self.begins {
                     Some(begins) => copied.ended(touched, begins, files)?,
                     None => copied.rest(&touched.replaced, files)?,
@@ -177,7 +181,7 @@ impl Copied<'_> {
         mut show: impl FnMut(RecordBatch, usize) -> Result<()>,
     ) -> Result<()> {
         let Self { of: Copying { log, mode, schema, .. }, file, .. } = self;
-        let reader = Reader::open(&log.store, &file.path, file.bytes)?;
+        let reader = file.open(&log.store)?;
         reader.verify(mode.repair())?;
         let mut row = 0;
         for group in 0..reader.metadata().num_row_groups() {

@@ -15,11 +15,12 @@ use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
 use object_store::path::Path;
 use url::Url;
 
-use super::committer::FirstCommit;
+use super::committer::Commit;
 use super::note::{DOMAIN, Note};
 use super::recover;
 use super::{actions, columns};
 use crate::error::{Error, Kind, Result};
+use crate::export::mask::Mask;
 use crate::export::mode::TableMode;
 use crate::export::parquet::Written;
 use crate::log::Log as Messages;
@@ -67,6 +68,8 @@ pub(in crate::export) struct Live {
     pub(in crate::export) keys: Option<(i64, i64)>,
     /// For each row whether it is still there; rows behind the last are.
     pub(in crate::export) still_there: Option<Vec<bool>>,
+    /// What its rows are read as.
+    pub(super) mask: Option<Arc<Mask>>,
     /// Where it stands in what the kernel gave.
     place: (usize, usize),
 }
@@ -77,6 +80,8 @@ pub(super) struct Change<'a> {
     pub(super) added: &'a [Written],
     /// Positions in [`Version::files`].
     pub(super) removed: Vec<usize>,
+    /// Columns that the table does not get.
+    pub(super) left_out: Vec<String>,
     /// What the commit says of it.
     pub(super) metrics: Vec<(&'static str, u64)>,
 }
@@ -164,6 +169,7 @@ impl Log {
             rows: file.stats.as_ref().map(|stats| stats.num_records.saturating_sub(deleted)),
             keys: keys(data, place.1, self.stream),
             still_there: file.dv_info.get_selection_vector(&self.engine, &self.root)?,
+            mask: None,
             place,
         })
     }
@@ -218,7 +224,7 @@ impl Log {
     fn create(&self, change: &Change<'_>) -> Result<Option<CommittedTransaction>, KernelError> {
         // The kernel wants the folder of a table of this machine to be there.
         self.store.make_folder(&self.folder);
-        let schema = columns::schema(change.note.table_mode, self.stream)?;
+        let schema = columns::schema(change.note.table_mode, self.stream, &change.left_out)?;
         let columns = change.note.table_mode.schema(self.stream);
         let note = change.note.to_json(self.stream).to_string();
         let transaction = create_table(self.root.as_str(), schema, ENGINE, true)
@@ -226,7 +232,7 @@ impl Log {
             .with_domain_metadata(DOMAIN, note)
             .with_transaction_id(DOMAIN, 0)
             .with_operation_metrics(metrics(change))
-            .build(&self.engine, Box::new(FirstCommit::new(self.stream)));
+            .build(&self.engine, Box::new(Commit::first(self.stream)));
         let mut transaction = match transaction {
             Ok(transaction) => transaction,
             // Nothing has been sent yet: somebody else was first.
@@ -266,11 +272,12 @@ impl Log {
             .with_operation_metrics(metrics(change));
         // A note alone needs no new column, with which an older program would refuse the table.
         if !change.added.is_empty() {
-            for field in columns::missing(&snapshot.schema(), mode, self.stream)? {
+            for field in columns::missing(&snapshot.schema(), mode, self.stream, &change.left_out)?
+            {
                 builder = builder.add_column(field);
             }
         }
-        let mut transaction = builder.build(&self.engine, Box::new(FileSystemCommitter::new()))?;
+        let mut transaction = builder.build(&self.engine, Box::new(Commit::next()))?;
         let context = transaction.write_state()?.write_context_builder().build()?;
         for file in change.added {
             transaction.add_files(actions::add(file, &self.root, &columns, &context)?);

@@ -10,18 +10,23 @@ mod contents;
 mod copy;
 mod deletes;
 mod dry_run;
+mod filled;
+mod forget;
 mod hash;
 mod keys;
 mod locate;
 mod log;
+mod masking;
 mod missing;
 mod names;
 mod note;
 mod older;
 mod pass;
 mod past;
+mod people;
 mod read;
 mod recover;
+mod rejected;
 mod removal;
 mod retention;
 mod run;
@@ -34,6 +39,7 @@ mod validity;
 mod versions;
 
 pub use contents::{Contents, of_file, of_table};
+pub use forget::{Forgotten, forget};
 pub use locate::{TableFolder, tables};
 pub(super) use locate::{refuse_inside, refuse_itself};
 pub use removal::Removed;
@@ -41,6 +47,7 @@ pub use vacuum::{REJECTS_RETENTION, RETENTION, VacuumOptions, Vacuumed, vacuum};
 
 use std::time::Duration;
 
+use self::filled::Filled;
 use self::log::{Log, Version};
 use self::run::Run;
 use super::destination::TablePlace;
@@ -241,8 +248,21 @@ fn looks_encoded(name: &str) -> bool {
 }
 
 impl Sink for Table<'_> {
+    /// Refuses fields that its rows cannot have, before anything is asked.
+    fn begin(&mut self, plan: &Plan) -> Result<()> {
+        match &self.version {
+            Some(version) => {
+                masking::mask(&self.log, version, &plan.privacy, self.options.mode).map(drop)
+            }
+            None => Ok(()),
+        }
+    }
+
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
+        let reply = &mut Filled::new(plan, reply);
+        masking::begin(self, plan, reply.receipt().rows)?;
         if self.options.is_dry_run {
+            masking::announce(self.version.as_ref(), &self.log.place(), self.messages);
             self.difference = Some(dry_run::difference(Run::new(self, plan, reply))?);
             return Ok(());
         }

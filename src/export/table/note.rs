@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::people::Noted;
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
 use crate::model::{Stream, Timestamp, Zone};
@@ -15,6 +16,9 @@ pub(super) const DOMAIN: &str = "kometsales";
 
 /// The version of the note's form. A newer one is refused.
 const VERSION: u64 = 1;
+
+/// The version where fields are left out or hashed: 0.1 would not know of it, and write them again.
+const VERSION_WITH_PEOPLE: u64 = 2;
 
 /// What the last export that committed noted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub(in crate::export) struct Note {
     pub(in crate::export) filters: Option<BTreeMap<String, String>>,
     /// When the last export committed that a vacuum was to follow.
     pub(in crate::export) vacuumed_at: Option<Timestamp>,
+    /// What every row is without, or has hashes of.
+    pub(in crate::export) people: Noted,
 }
 
 /// What a commit made of the table.
@@ -52,8 +58,9 @@ pub(in crate::export) struct Made {
 impl Note {
     /// Its form in the table.
     pub(super) fn to_json(&self, stream: &Stream) -> Value {
+        let version = if self.people.is_set() { VERSION_WITH_PEOPLE } else { VERSION };
         json!({
-            "version": VERSION,
+            "version": version,
             "run": self.run,
             "mode": self.mode,
             "table_mode": self.table_mode,
@@ -63,6 +70,7 @@ impl Note {
             "made": self.made.map(|made| json!({"version": made.version, "rows": made.rows})),
             "filters": self.filters,
             "vacuumed_at": self.vacuumed_at.map(|time| time.to_string()),
+            "people": self.people.to_json(),
         })
     }
 
@@ -73,8 +81,8 @@ impl Note {
     pub(super) fn from_json(text: &str, stream: &Stream, place: &str) -> Result<Self> {
         let json: Value = serde_json::from_str(text).unwrap_or_default();
         match json["version"].as_u64() {
-            Some(VERSION) => {}
-            Some(newer) if newer > VERSION => {
+            Some(VERSION | VERSION_WITH_PEOPLE) => {}
+            Some(newer) if newer > VERSION_WITH_PEOPLE => {
                 return Err(Error::config(format!(
                     "The table at {place} was written by a newer version of this program. Upgrade it, or export to another place."
                 )));
@@ -103,6 +111,7 @@ impl Note {
             },
             filters: serde_json::from_value(json["filters"].clone()).unwrap_or_default(),
             vacuumed_at: json["vacuumed_at"].as_str().and_then(|time| Zone::UTC.parse(time)),
+            people: Noted::from_json(&json["people"]).ok_or_else(|| unreadable(place))?,
         })
     }
 }
@@ -132,6 +141,7 @@ mod tests {
                 made: cursor.map(|_| Made { version: 7, rows: 12 }),
                 filters: cursor.map(|_| BTreeMap::from([("name".into(), "Flores".into())])),
                 vacuumed_at: cursor,
+                people: Noted::default(),
             };
             let mut json = note.to_json(&CUSTOMERS);
             assert_eq!(Note::from_json(&json.to_string(), &CUSTOMERS, "t").unwrap(), note);
@@ -143,7 +153,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused_and_never_taken_for_nothing() {
-        for text in ["", "{}", r#"{"version": 2}"#, r#"{"version": 1, "run": 7}"#] {
+        for text in ["", "{}", r#"{"version": 3}"#, r#"{"version": 1, "run": 7}"#] {
             let error = Note::from_json(text, &CUSTOMERS, "t").unwrap_err();
             assert_eq!(error.kind(), crate::error::Kind::Config, "{text}");
         }

@@ -79,6 +79,7 @@ impl Read {
 
 #[cfg(test)]
 mod tests {
+    use super::super::people::Noted;
     use super::*;
     use crate::model::Zone;
 
@@ -99,6 +100,7 @@ mod tests {
             made: None,
             filters: None,
             vacuumed_at: None,
+            people: Noted::default(),
         }
     }
 

@@ -16,18 +16,19 @@ use super::check::check;
 use super::compare::{Changes, How, compare};
 use super::copy::{Copying, bug};
 use super::deletes::{Deletes, Questions};
-use super::locate::rejects_folder;
 use super::log::{Change, Committed};
+use super::masking;
 use super::note::{Made, Note};
 use super::pass::Pass;
+use super::people::Noted;
 use super::read::Read;
+use super::rejected;
 use super::survey::{Seen, Survey, Winners};
 use super::versions::{Begins, begun, compare_versions};
 use super::{small, strangers};
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
-use crate::export::parquet::{Files, Layout, Uploaded, Written};
-use crate::export::rejects;
+use crate::export::parquet::{Files, Layout, Uploaded};
 use crate::export::report::{Kind, Report};
 use crate::export::rows::table_rows;
 use crate::plan::Plan;
@@ -90,17 +91,9 @@ impl<'r, 'a> Run<'r, 'a> {
 
     /// Uploads the rejected records. Without a commit they are removed again.
     fn keep_rejects(&mut self) -> Result<()> {
-        if self.receipt.rejected == 0 || self.rejects.is_some() {
-            return Ok(());
+        if self.receipt.rejected > 0 && self.rejects.is_none() {
+            self.rejects = Some(rejected::upload(self.table, self.reply)?);
         }
-        let log = &self.table.log;
-        let folder = rejects_folder(&log.folder, log.stream);
-        let path = folder.join(format!("{}.jsonl", self.table.run));
-        let mut upload = rejects::copy(&log.store, path.clone(), &mut *self.reply.rejects()?)?;
-        let bytes = upload.finish()?;
-        let mut uploaded = Uploaded::none(log.store.clone());
-        uploaded.files.push(Written { path, bytes, rows: 0, columns: Vec::new() });
-        self.rejects = Some(uploaded);
         Ok(())
     }
 
@@ -141,6 +134,7 @@ impl<'r, 'a> Run<'r, 'a> {
     fn write_changed(&mut self) -> Result<Pass> {
         let mut winners = self.survey(None)?;
         let mut changes = self.compare(&mut winners)?;
+        masking::touch(&mut changes, self.table.version.as_ref());
         let rows = winners.count_wanted();
         let mut pass = Pass {
             unchanged: winners.rows.len() as u64 - rows,
@@ -249,8 +243,9 @@ impl<'r, 'a> Run<'r, 'a> {
         let log = &self.table.log;
         let prefix = format!("part-{}-{:02}", self.table.run, self.attempts);
         self.attempts += 1;
-        let mut layout = Layout::table(log.store.clone(), log.folder.clone(), prefix, log.stream);
-        layout.schema = self.schema.clone();
+        let left_out = masking::left_out(self.table.version.as_ref(), &self.plan.privacy);
+        let layout = Layout::table(log.store.clone(), log.folder.clone(), prefix, log.stream);
+        let mut layout = Layout { schema: self.schema.clone(), ..layout }.without(&left_out);
         layout.footer = vec![
             ("kometsales.run", self.table.run.clone()),
             ("kometsales.extracted_at", self.receipt.extracted_at.to_string()),
@@ -274,11 +269,13 @@ impl<'r, 'a> Run<'r, 'a> {
         // The last moment at which the user can take it back.
         self.table.log.store.interrupt().check()?;
         let Table { log, version, messages, .. } = &mut *self.table;
+        let mask = masking::of(version.as_ref());
         match log.commit(version.take(), &change, *messages) {
             Ok(Committed::As(number)) => {
                 drop(change);
                 pass.uploaded.keep();
                 report.version = Some(number);
+                masking::warn(mask.as_deref(), &log.place(), *messages);
                 self.table.is_vacuum_due = is_vacuum_due;
                 self.end(report);
                 Ok(true)
@@ -303,13 +300,14 @@ impl<'r, 'a> Run<'r, 'a> {
         if strangers::is_unproved(self.table, self.plan, self.receipt.rows) {
             return Some(version.number());
         }
-        let (noted, new) = (&version.note.as_ref()?.state, &note.state);
+        let there = version.note.as_ref()?;
+        let (noted, new) = (&there.state, &note.state);
         let has_base = |state: &State| state.list.is_some_and(|list| list.count.is_some());
         // Another list of the same rows is noted where deletes could not be told without it, or where it would be asked
         // for again and again.
         let is_list_wanted = self.plan.renews_list || (has_base(new) && !has_base(noted));
         let is_same = (noted.cursor, &noted.scope) == (new.cursor, &new.scope);
-        (is_same && !is_list_wanted).then_some(version.number())
+        (is_same && there.people == note.people && !is_list_wanted).then_some(version.number())
     }
 
     fn change<'p>(&self, pass: &'p Pass, mut note: Note, report: &Report) -> Result<Change<'p>> {
@@ -325,6 +323,7 @@ impl<'r, 'a> Run<'r, 'a> {
             note,
             added: &pass.uploaded.files,
             removed,
+            left_out: masking::left_out(self.table.version.as_ref(), &self.plan.privacy),
             metrics: vec![
                 ("received", report.received),
                 ("rows", pass.rows),
@@ -368,7 +367,7 @@ impl<'r, 'a> Run<'r, 'a> {
             self.receipt.extracted_at = extracted_at.next();
         }
         self.table.version = version;
-        Ok(())
+        masking::begin(self.table, self.plan, self.receipt.rows)
     }
 
     /// What is noted with the rows.
@@ -383,6 +382,7 @@ impl<'r, 'a> Run<'r, 'a> {
             made: None,
             filters: Some(self.plan.filters.clone()),
             vacuumed_at: self.table.vacuumed_at(self.receipt.extracted_at),
+            people: Noted::of(&self.plan.privacy),
         };
         let noted = self.table.version.as_ref().and_then(|version| version.note.as_ref());
         self.read.note(own, noted, self.conflicts > 0)

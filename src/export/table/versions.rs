@@ -121,7 +121,7 @@ type Hit = (usize, usize);
 impl Comparing<'_> {
     /// Compares a file; gives what ends in it, if anything does.
     fn file(mut self) -> Result<Option<Touched>> {
-        let reader = Reader::open(&self.log.store, &self.file.path, self.file.bytes)?;
+        let reader = self.file.open(&self.log.store)?;
         let rows = usize::try_from(reader.rows()).unwrap_or_default();
         let (mut ended, mut has_ended) = (Bits::all(rows, false), false);
         let mut first = 0;

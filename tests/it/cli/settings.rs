@@ -17,7 +17,7 @@ const TOKEN_FILE: &str = "KOMETSALES_AUTHENTICATION_TOKEN_FILE";
 /// A value that no setting of its kind accepts.
 fn wrong(setting: &Setting) -> String {
     match setting.accepts {
-        Accepts::Secret => "e".to_owned(),
+        Accepts::Secret { .. } => "e".to_owned(),
         Accepts::Text { most } => "x".repeat(most + 1),
         _ => "id,no such thing".to_owned(),
     }
@@ -95,7 +95,7 @@ fn every_setting_is_read_from_every_origin_of_its_command_and_no_other() {
         let long = setting.key.replace('_', "-");
         let variable = format!("KOMETSALES_{}", setting.key.to_uppercase());
         let of_tap = format!("TAP_{variable}");
-        let is_secret = matches!(setting.accepts, Accepts::Secret);
+        let is_secret = matches!(setting.accepts, Accepts::Secret { .. });
         let flag = [format!("--{long}={value}")];
         for command in COMMANDS {
             let what = |origin: &str| format!("{command:?}, {} by {origin}", setting.key);
@@ -156,6 +156,8 @@ fn a_flag_counts_before_a_variable_and_a_variable_before_a_file() {
             _ => "name".to_owned(),
         };
         file[setting.key] = value.clone().into();
+        // Nothing is hashed without one.
+        file["hash_key"] = "a-key-of-sixteen".into();
         for command in [&["check", "--text"][..], &["export", "--check"]] {
             // The variable hides the file's value, and the flag hides the variable's.
             let by_variable = [(variable.as_str(), good.as_str())];

@@ -34,7 +34,7 @@ use serde_json::{Value, json};
 
 use crate::support::lake::Lake;
 
-fn store(place: &Path) -> Store {
+pub(super) fn store(place: &Path) -> Store {
     let options = Options {
         settings: Vec::new(),
         retry_window: Duration::from_secs(1),
@@ -45,7 +45,7 @@ fn store(place: &Path) -> Store {
     Store::open(&Place::parse(place.to_str().unwrap()).unwrap(), &options).unwrap()
 }
 
-fn table_at(place: &Path) -> TablePlace {
+pub(super) fn table_at(place: &Path) -> TablePlace {
     match place.to_str().unwrap().parse() {
         Ok(Destination::Table(table)) => table,
         other => panic!("{other:?}"),
