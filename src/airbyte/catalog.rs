@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn what_discover_prints_is_every_stream_with_every_field_in_its_first_mode() {
-        let catalog = discovered(ALL);
+        let catalog = discovered(ALL, &Privacy::default());
         for given in [json!({"type": "CATALOG", "catalog": catalog}), catalog] {
             let wanted = wanted(given).unwrap();
             let read: Vec<_> = wanted.iter().map(|one| (one.stream.name, one.mode)).collect();

@@ -106,7 +106,8 @@ fn opened<'a>(
     second: u32,
     log: &'a Warnings,
 ) -> Result<Table<'a>, Error> {
-    let how = TableOptions { mode, is_whole: true, allow_shrink: true, is_dry_run: false };
+    let how =
+        TableOptions { mode, is_whole: true, allow_shrink: true, is_dry_run: false, vacuum: None };
     Table::open(store(place), &table_at(place), &CUSTOMERS, how, at(second), log)
 }
 
