@@ -6,6 +6,7 @@ use kometsales::simulator::Simulator;
 use serde_json::Value;
 
 use super::{DAY, age, counts};
+use crate::export::companies::Many;
 use crate::export::places::export;
 use crate::support::lake::Lake;
 use crate::support::{Connector, simulator};
@@ -77,4 +78,35 @@ fn each_table_of_a_folder_is_shown() {
     assert!(text.text().contains("lake/rosas/customers, merge"), "{}", text.text());
     let none = connector.run(&["show", "lake/notes"]);
     assert_eq!(none.code, Some(78), "{}", none.stderr);
+}
+
+#[test]
+fn an_export_of_many_companies_vacuums_the_table_of_each() {
+    let many = Many::of(3, 40, &[]);
+    let place = many.connector.folder().join("lake");
+    for _ in 0..3 {
+        assert_eq!(many.export("lake", &["--full-refresh"]).code(), 0);
+        many.simulator.change(5);
+    }
+    for name in Lake::in_folder(&place).names() {
+        age(&place.join(name), 8 * DAY);
+    }
+    let run = many.export("lake", &["--full-refresh", "--vacuum", "7d"]);
+    assert_eq!(run.code(), 0, "{}", run.answer.stderr);
+    for (company, line) in &run.lines {
+        assert_eq!(line["vacuumed"]["count"], 2, "{line}");
+        assert_eq!(many.table("lake", company).rows().len(), 40, "{company}");
+    }
+    let refused = many.connector.run(&[
+        "export",
+        "--companies",
+        "tokens",
+        "--config",
+        "config.json",
+        "--to",
+        "lake",
+        "--vacuum",
+        "1h",
+    ]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
 }
