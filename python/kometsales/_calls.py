@@ -54,6 +54,7 @@ def export(
     single_writer: bool = False,
     allow_shrink: bool = False,
     vacuum: str | None = None,
+    forget: Sequence[int] = (),
     **settings: Unpack[Settings],
 ) -> dict[str, Any]:
     """Exports a stream to a Delta table or a Parquet file, and says what was done: what ``kometsales export --json`` says.
@@ -61,7 +62,8 @@ def export(
     ``to`` is a place as ``--to`` takes it: ``"s3://bucket/path"``, ``"gs://…"``, ``"az://…"``, ``"abfss://…"`` or a path, for a
     table below it; the same ending in ``.parquet`` for a file. ``mode`` is ``"merge"`` (the default: one row per customer),
     ``"append"``, ``"overwrite"`` or ``"history"``. The other keywords are the flags of the same names. ``vacuum="7d"`` removes
-    files that no version of the last seven days needs. Token and settings are those of ``read``; stores take theirs from the
+    files that no version of the last seven days needs. ``forget=[25475]`` makes no request and removes these customers from every
+    row of the table. Token and settings are those of ``read``; stores take theirs from the
     environment, as their own tools do.
 
     Raises what ``read`` raises. The table then is as it was.
@@ -82,6 +84,7 @@ def export(
     arguments += [flag for flag, is_set in flags.items() if is_set]
     arguments += [f"--mode={mode}"] if mode is not None else []
     arguments += [f"--vacuum={vacuum}"] if vacuum is not None else []
+    arguments += [f"--forget={customer}" for customer in forget]
     return run(arguments, secrets).summary
 
 

@@ -144,6 +144,19 @@ def test_exports_say_what_the_command_says(komet, tmp_path):
         kometsales.export("-", **komet)
 
 
+def test_the_flags_of_a_table_are_keywords_too(komet, tmp_path):
+    table = tmp_path / "lake"
+    kometsales.export(table, **komet)
+    compared = kometsales.export(table, full_refresh=True, dry_run=True, **komet)
+    assert compared["dry_run"] and compared["unchanged"]["count"] == 3000
+    (gone,) = polars.read_delta(str(table / "customers"))["id"].head(1)
+    with pytest.warns(kometsales.Warning):
+        kometsales.export(table, forget=[gone], **komet)
+    assert gone not in polars.read_delta(str(table / "customers"))["id"]
+    history = kometsales.export(tmp_path / "history", mode="history", vacuum="7d", **komet)
+    assert history["mode"] == "history" and "vacuumed" in history
+
+
 def test_each_kind_of_failure_is_its_exception(komet, tmp_path, nobody_listens):
     token, base_url = komet["authentication_token"], komet["base_url"]
     with pytest.raises(kometsales.ConfigError, match="time zone") as raised:
@@ -376,7 +389,7 @@ def test_every_setting_is_a_keyword_that_help_shows(connector):
 
     for call in (kometsales.read, kometsales.export):
         assert set(spec) <= set(inspect.signature(call).parameters), call
-        assert all(word in call.__doc__ for word in ("Raises", "settings")), call
+        assert all(word in call.__doc__ for word in ("Raises", "Every other setting" if call is kometsales.read else "Token and settings")), call
 
 
 def _mypy(*arguments: str) -> subprocess.CompletedProcess:
