@@ -89,6 +89,8 @@ pub fn tables(store: &Store, place: &TablePlace, stream: &Stream) -> Result<Vec<
         }
     }
     if found.is_empty() {
+        // A place that was probably not meant is refused with the one that was.
+        locate(store, place, stream)?;
         return Err(Error::config(format!(
             "There is no table at {}. Pass the place that `export --to` was given.",
             store.shown(&below)
