@@ -164,7 +164,7 @@ fn rejects_keep_path_and_reason_alone() {
 #[test]
 fn a_body_that_is_no_list_is_not_quoted_where_fields_are_left_out_or_hashed() {
     let simulator = simulator(0);
-    for body in [r#"{customers: [{"name": "SECRET-1"}]}"#, "SECRET-2, a list"] {
+    for body in [r#"{records: [{"name": "SECRET-1"}]}"#, "SECRET-2, a list"] {
         for is_private in [true, false] {
             simulator.reply_next(Reply::json(body.to_owned()));
             let connector = match is_private {
