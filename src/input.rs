@@ -20,7 +20,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// What a path on the command line stands for: `-` is standard input.
+    /// What a path on the command line means: `-` is standard input.
     pub fn of(path: &Path) -> Self {
         match path.to_string_lossy().trim_start() {
             "-" => Self::Standard,

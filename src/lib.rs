@@ -16,7 +16,7 @@
 //! - [`sink`]: the contract of everything that takes rows. `source` and `sink` never meet.
 //! - [`airbyte`], [`singer`], [`export`]: the three doors, each with all that its host or place needs.
 //!   They never meet.
-//! - [`simulator`]: a stand-in for the API, for the demonstration, tests and users. It knows [`error`] alone.
+//! - [`simulator`]: a simulation of the API, for the demonstration, tests and users. It knows [`error`] alone.
 
 pub mod airbyte;
 pub mod backoff;

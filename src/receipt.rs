@@ -33,7 +33,7 @@ pub struct Receipt {
 /// A record that was rejected, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reject {
-    /// Where it stood: `customers[1204].id`.
+    /// Its place in the reply: `customers[1204].id`.
     pub path: String,
     /// Why it was rejected.
     pub reason: String,

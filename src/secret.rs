@@ -93,7 +93,7 @@ impl HashKey {
         Hasher::keyed_by(&self.0)
     }
 
-    /// 64 hexadecimal digits that change with the key and tell nothing about it.
+    /// 64 hexadecimal digits that change with the key and reveal nothing about it.
     pub fn fingerprint(&self) -> String {
         self.hasher().hash(NAME_OF_A_KEY)
     }

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn states_of_other_streams_are_passed_over() {
+    fn states_of_other_streams_are_skipped() {
         let json = r#"[{"type": "STREAM", "stream": {"stream_descriptor": {"name": "orders"}, "stream_state": {"a": 1}}}]"#;
         assert_eq!(cursor(json), None);
     }

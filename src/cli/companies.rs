@@ -228,7 +228,7 @@ fn open(
 
 /// Says what becomes of the companies.
 struct Report<'a> {
-    /// Nothing where the rows go there: stderr is told then.
+    /// Nothing where the rows go there: stderr gets it then.
     stdout: Option<Stdout>,
     is_json: bool,
     progress: &'a Progress,
@@ -259,7 +259,7 @@ impl Report<'_> {
         match &mut self.stdout {
             Some(stdout) => stdout.say(text),
             None => {
-                // Where stderr is gone there is nobody to tell.
+                // Where stderr is gone there is no reader.
                 let _ = std::io::stderr().write_all(text.as_bytes());
                 Ok(())
             }

@@ -27,7 +27,7 @@ pub(super) struct Options {
     /// How many customers the company has
     #[arg(long, value_name = "N", default_value_t = 1000)]
     customers: u64,
-    /// Show the export of so many companies in one run, of which one fails
+    /// Show the export of this number of companies in one run, of which one fails
     #[cfg(feature = "export")]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     companies: Option<u32>,

@@ -12,7 +12,7 @@ use super::environment::Environment;
 use crate::log::{Level, Log};
 use crate::output::stderr::Stderr;
 
-/// Columns of a terminal that does not tell how many it has.
+/// Columns of a terminal that does not report its width.
 const COLUMNS: usize = 80;
 
 /// How often what moves by itself is drawn anew.
@@ -102,8 +102,8 @@ impl Log for Progress {
 
 /// How wide the terminal is. One that says 0 does not know, as under `script` without a terminal around it.
 fn columns() -> usize {
-    let told = tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col.into());
-    if told == 0 { COLUMNS } else { told }
+    let reported = tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col.into());
+    if reported == 0 { COLUMNS } else { reported }
 }
 
 /// How many rows of a stage are done.

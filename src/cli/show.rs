@@ -24,7 +24,7 @@ const MAX_MONTHS: usize = 12;
 /// Runs that are listed: with them and the months all of it fits into 24 lines.
 const MAX_RUNS: usize = 3;
 
-/// Characters of the name of a run that are shown: the last ones tell runs apart.
+/// Characters of the name of a run that are shown: the last ones differ between runs.
 const RUN_CHARACTERS: usize = 8;
 
 /// Characters of the longest bar.

@@ -10,7 +10,7 @@ use super::{Values, members};
 use crate::error::{Error, Result};
 use crate::secret::HashKey;
 
-/// Which fields a host that asks for the schema alone is told of: by configurations that need be neither
+/// Which fields the schema has for a host that asks for the schema alone: by configurations that need be neither
 /// valid nor there. The key of hashes is not looked for.
 ///
 /// # Errors

@@ -66,7 +66,7 @@ impl Privacy {
         self.hashed.iter().copied()
     }
 
-    /// What tells the key from another; `None` if nothing is hashed.
+    /// A fingerprint that another key does not have; `None` if nothing is hashed.
     pub fn fingerprint(&self) -> Option<String> {
         self.key.as_ref().filter(|_| !self.hashed.is_empty()).map(HashKey::fingerprint)
     }

@@ -92,7 +92,7 @@ fn a_filter_counts_characters_and_not_bytes() {
 }
 
 #[test]
-fn a_missing_empty_or_blank_token_is_told() {
+fn a_missing_empty_or_blank_token_is_reported() {
     for json in ["{}", r#"{"authentication_token": ""}"#, r#"{"authentication_token": "  "}"#] {
         let error = parse(json).unwrap_err().to_string();
         assert!(error.contains("`authentication_token` is missing"), "{error}");

@@ -38,7 +38,7 @@ pub(super) fn fault(secret: &str, least: usize) -> Option<String> {
     fault.map(str::to_owned)
 }
 
-/// Whether a text that stands where a name should be may be the token itself.
+/// Whether a text in place of a name may be the token itself.
 ///
 /// ```
 /// use kometsales::config::may_be_token;

@@ -6,7 +6,7 @@ use super::mode::TableMode;
 use super::report::Kind;
 use crate::model::Timestamp;
 
-/// So many keys of each kind are listed.
+/// At most this number of keys of each kind is listed.
 const MAX_LISTED: usize = 10;
 
 /// What an export would change. Its form in JSON is the answer of `export --dry-run --json`.

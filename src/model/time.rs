@@ -174,7 +174,7 @@ impl Zone {
         self.0.name()
     }
 
-    /// Reads `YYYY-MM-DD'T'hh:mm:ss` on a 24-hour clock. A blank may stand for `T`; a fraction (read to
+    /// Reads `YYYY-MM-DD'T'hh:mm:ss` on a 24-hour clock. A blank may be in place of `T`; a fraction (read to
     /// the microsecond) and `Z` or an offset may follow. Without an offset it is local time in this
     /// zone. `None` for everything else.
     ///

@@ -34,7 +34,7 @@ pub(super) enum Encoding {
     },
 }
 
-/// How a client can tell where the body ends.
+/// How a client knows where the body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
     Length(u64),

@@ -1,4 +1,4 @@
-//! A stand-in for Komet Sales' `customer.list` on loopback: the fake of the tests, the source of
+//! A simulation of Komet Sales' `customer.list` on loopback: the fake of the tests, the source of
 //! `kometsales demo`, and `kometsales simulate` for people who test pipelines.
 //!
 //! The customers are a function of their index, so any number of them costs no memory and every

@@ -48,7 +48,7 @@ pub enum Delivery {
     /// To the end, at once.
     #[default]
     Whole,
-    /// This many bytes, and an end of the connection that HTTP cannot tell from the end of the body.
+    /// This many bytes, and an end of the connection that HTTP cannot distinguish from the end of the body.
     Cut(u64),
     /// This many bytes of those that `Content-Length` announces.
     CutLength(u64),

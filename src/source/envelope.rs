@@ -255,7 +255,7 @@ fn fault(stop: Stop, position: u64) -> Fault {
     }
 }
 
-/// Walks over a value. How deep the outermost list in it stands whose first element is an object: 1 for the value itself.
+/// Walks over a value. The depth of the outermost list in it whose first element is an object: 1 for the value itself.
 fn walk<R: BufRead>(window: &mut Window<R>) -> Result<Option<u32>, Fault> {
     let mut walk = Walk::new();
     let mut list = None;

@@ -1,4 +1,4 @@
-//! Records without a valid key: kept whole, as they came, with where they stood and why. Where fields are
+//! Records without a valid key: kept whole, as they came, with their place and the reason. Where fields are
 //! left out or hashed, nothing of the record is kept.
 
 use std::fs::File;

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_that_is_no_text_is_told_with_its_position() {
+    fn a_byte_that_is_no_text_is_reported_with_its_position() {
         let mut reply = vec![b'a'; WINDOW_BYTES + 100];
         reply.extend(b"\xFFabc");
         let mut window = Window::new(reply.as_slice());

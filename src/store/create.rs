@@ -1,7 +1,7 @@
 //! Creation of an object that did not exist, with an answer that can be relied on.
 //!
-//! A store answers a conditional creation in more ways than the library tells apart: its "already exists"
-//! also stands for our own write whose answer was lost, and for a conflict in which nothing was written.
+//! A store answers a conditional creation in more ways than the library distinguishes: its "already exists"
+//! may also mean our own write whose answer was lost, and for a conflict in which nothing was written.
 //! So after anything but a plain success the object is read back: our own bytes are success, none are a
 //! reason to try again unless the refusal will last, others are a conflict.
 

@@ -8,7 +8,7 @@ use rustix::fs::{Access, access};
 use super::Store;
 use crate::error::{Error, Result};
 
-/// What the names of small objects begin with that are there for a moment. Readers of folders pass over what begins with
+/// What the names of small objects begin with that are there for a moment. Readers of folders skip what begins with
 /// a dot.
 const PREFIX: &str = ".kometsales-";
 

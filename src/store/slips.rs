@@ -201,7 +201,7 @@ pub(super) fn refuse_backslash(text: &str) -> Result<()> {
     )))
 }
 
-/// The scheme that a known, another program's or a misspelt one stands for.
+/// The scheme that a known, another program's or a misspelt one means.
 fn meant_by(scheme: &str) -> Option<&'static str> {
     let is_near = |known: &&&str| {
         scheme.len() > 1 && !OTHERS.contains(&scheme) && levenshtein(scheme, known) <= 1

@@ -13,7 +13,7 @@ use crate::simulator::{Options, ScheduledFault, Simulator};
 /// The company whose token is refused, counted from 1; the last where there are fewer.
 const REFUSED: u32 = 7;
 
-/// A simulator of so many companies, of which one is refused.
+/// A simulator of this number of companies, of which one is refused.
 ///
 /// # Errors
 /// As [`Simulator::start`].

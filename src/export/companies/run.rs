@@ -48,17 +48,17 @@ struct Shared<'a> {
     interrupt: &'a Interrupt,
 }
 
-/// Gives each company its turn, and `told` a line as each ends, in that order. A run that ends early says so of the
+/// Gives each company its turn, and `report` gets a line as each ends, in that order. A run that ends early says so of the
 /// companies that are left.
 ///
 /// # Errors
-/// `System`: no thread could be started. What `told` says first.
+/// `System`: no thread could be started. The first error of `report`.
 pub fn run(
     names: Vec<Name>,
     pace: Pace,
     interrupt: &Interrupt,
     turn: impl Fn(&Name) -> Turn + Sync,
-    mut told: impl FnMut(&Line) -> Result<()>,
+    mut report: impl FnMut(&Line) -> Result<()>,
 ) -> Result<Summary> {
     let started = Instant::now();
     let jobs = pace.jobs.min(names.len());
@@ -69,9 +69,9 @@ pub fn run(
     };
     let mut summary = Summary::of(pace.shard);
     let mut failure = None;
-    let mut tell = |line: Line, summary: &mut Summary| {
+    let mut give = |line: Line, summary: &mut Summary| {
         summary.take(&line.outcome);
-        if let Err(error) = told(&line) {
+        if let Err(error) = report(&line) {
             // Nobody hears of what comes next, so nothing begins any more.
             lock(&shared.stops).stop(Kind::System);
             failure.get_or_insert(error);
@@ -95,7 +95,7 @@ pub fn run(
             }
         }
         drop(lines);
-        ended.into_iter().for_each(|line| tell(line, &mut summary));
+        ended.into_iter().for_each(|line| give(line, &mut summary));
         Ok(())
     })?;
     let stopped = lock(&shared.stops).stopped();
@@ -105,7 +105,7 @@ pub fn run(
         kind => kind.unwrap_or(Kind::System).name(),
     };
     for company in left {
-        tell(Line { company, outcome: Outcome::NotStarted { kind: why } }, &mut summary);
+        give(Line { company, outcome: Outcome::NotStarted { kind: why } }, &mut summary);
     }
     match stopped {
         _ if interrupt.is_asked() => summary.stopped = Some(INTERRUPTED),
@@ -194,11 +194,11 @@ mod tests {
             _ => checked(),
         };
         let mut lines = Vec::new();
-        let told = |line: &Line| {
+        let report = |line: &Line| {
             lines.push(serde_json::to_value(line).unwrap());
             Ok(())
         };
-        let summary = run(names(20), PACE, &Interrupt::default(), turn, told).unwrap();
+        let summary = run(names(20), PACE, &Interrupt::default(), turn, report).unwrap();
         assert_eq!((summary.checked, summary.failed, summary.exit_code()), (19, 1, 70));
         assert_eq!((lines.len(), summary.stopped), (20, None));
         let line = lines.iter().find(|line| line["company"] == "company-3").unwrap();
@@ -256,9 +256,9 @@ mod tests {
     #[test]
     fn a_report_that_nobody_reads_ends_the_run() {
         let turn = |_: &Name| checked();
-        let told = |_: &Line| Err(Error::output_closed());
+        let report = |_: &Line| Err(Error::output_closed());
         let pace = Pace { jobs: 1, ..PACE };
-        let error = run(names(300), pace, &Interrupt::default(), turn, told).unwrap_err();
+        let error = run(names(300), pace, &Interrupt::default(), turn, report).unwrap_err();
         assert!(error.is_quiet());
     }
 }

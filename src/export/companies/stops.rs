@@ -18,7 +18,7 @@ pub(super) struct Stops {
 }
 
 impl Stops {
-    /// Of a run with so many companies at work at once.
+    /// Of a run with this number of companies at work at once.
     pub(super) fn new(jobs: usize) -> Self {
         let most = u32::try_from(jobs * 2).unwrap_or(LEAST).max(LEAST);
         Self { most, transient: 0, refused: 0, has_succeeded: false, stopped: None }

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::secret::Token;
 
-/// What stands in a text where a token was that is known by its digest alone.
+/// The text in place of a token that is known by its digest alone.
 const REDACTED: &str = "[redacted]";
 
 /// The tokens of a run.

@@ -84,7 +84,7 @@ fn refusal(there: TableMode, mode: TableMode, stream: &Stream) -> Option<String>
 }
 
 /// The mode that a table shows, where no note says it: the columns of a history are its own, and an id that
-/// occurs twice has versions. Nothing tells a table of single rows from one that was overwritten.
+/// occurs twice has versions. Nothing distinguishes a table of single rows from one that was overwritten.
 fn mode_of_rows(log: &Log, version: &Version) -> Result<TableMode> {
     if version.is_history() {
         return Ok(TableMode::History);

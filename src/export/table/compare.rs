@@ -359,7 +359,7 @@ mod tests {
 
     /// The schema has the table's columns, so that a projection of all of them is the table's.
     #[test]
-    fn the_time_of_a_row_stands_behind_its_values() {
+    fn the_time_of_a_row_is_behind_its_values() {
         let schema: Arc<Schema> = table_schema(&crate::streams::customers::CUSTOMERS);
         let values = values(&crate::streams::customers::CUSTOMERS);
         assert_eq!(schema.field(values).name(), crate::model::arrow::EXTRACTED_AT);

@@ -11,13 +11,13 @@ use crate::plan::Plan;
 use crate::receipt::Receipt;
 use crate::sink::{Answer, Reply};
 
-/// So many may be missing from any list that has as many again.
+/// At most this number may be missing from any list that has as many again.
 const FEW: u64 = 10;
 
-/// Of more records so many in a hundred.
+/// Of more records this percentage.
 const PERCENT: u64 = 10;
 
-/// So many of the missing keys are asked for one by one.
+/// At most this number of the missing keys is asked for one by one.
 const MAX_QUESTIONS: usize = 5;
 
 /// What a run knows of keys that it has asked for, however often other writers came first.
@@ -142,14 +142,14 @@ fn unmarked(
     }
 }
 
-/// Whether so many of the living may vanish at once: few or a small share of them, and never more than half,
+/// Whether this number of the living may vanish at once: few or a small share of them, and never more than half,
 /// unless there is only one.
 fn may_vanish(missing: u64, living: u64) -> bool {
     let is_small = missing <= FEW || missing.saturating_mul(100) <= living.saturating_mul(PERCENT);
     is_small && (missing.saturating_mul(2) <= living || (missing, living) == (1, 1))
 }
 
-/// The keys of up to so many rows, chosen at random.
+/// The keys of at most this number of rows, chosen at random.
 fn chosen(rows: &[Missing], most: usize) -> Vec<i64> {
     let mut positions = HashSet::new();
     while positions.len() < most.min(rows.len()) {

@@ -127,7 +127,7 @@ impl<'a> Forgetting<'a> {
         keys: &'a BTreeSet<i64>,
     ) -> Result<Self> {
         let mode = match version.note.as_ref().map(|note| note.table_mode) {
-            // As an overwrite it would pass over damage.
+            // As an overwrite it would not see damage.
             None | Some(TableMode::Overwrite) => TableMode::Merge,
             Some(mode) => mode,
         };

@@ -11,7 +11,7 @@ use twox_hash::XxHash3_64;
 
 const MULTIPLIER: u128 = 0x9E37_79B9_7F4A_7C15;
 
-/// What stands for a null, and for the type of a value.
+/// The hash of a null, and that of the type of a value.
 const NULL: u64 = 0x6C62_272E_07BB_0142;
 
 /// Hashes rows, all with the same seed.
@@ -52,7 +52,7 @@ impl Hasher {
 fn each<T>(hashes: &mut [u64], values: impl Iterator<Item = Option<T>>, of: impl Fn(T) -> u64) {
     for (hash, value) in hashes.iter_mut().zip(values) {
         *hash = match value {
-            // A value is told from a null by how it is mixed in, not by what it is.
+            // A value differs from a null by how it is mixed in, not by what it is.
             Some(value) => mix(mix(*hash, of(value)), 1),
             None => mix(*hash, NULL),
         };

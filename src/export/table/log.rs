@@ -70,7 +70,7 @@ pub(in crate::export) struct Live {
     pub(in crate::export) still_there: Option<Vec<bool>>,
     /// What its rows are read as.
     pub(super) mask: Option<Arc<Mask>>,
-    /// Where it stands in what the kernel gave.
+    /// Its index in what the kernel gave.
     place: (usize, usize),
 }
 

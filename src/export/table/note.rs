@@ -10,7 +10,7 @@ use crate::export::mode::TableMode;
 use crate::model::{Stream, Timestamp, Zone};
 use crate::state::State;
 
-/// The name under which the note stands in the table: a domain of the Delta protocol's domain metadata,
+/// The name under which the note is in the table: a domain of the Delta protocol's domain metadata,
 /// and the application of its transaction identifiers.
 pub(super) const DOMAIN: &str = "kometsales";
 

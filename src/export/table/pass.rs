@@ -22,7 +22,7 @@ pub(super) struct Pass {
 }
 
 impl Pass {
-    /// So many rows, whatever is there.
+    /// This number of rows, whatever is there.
     pub(super) fn of_rows(uploaded: Uploaded, rows: u64) -> Self {
         Self {
             uploaded,
@@ -40,7 +40,7 @@ impl Pass {
         self.rows == 0 && self.changes.touched.is_empty() && self.deletes.rows.is_empty()
     }
 
-    /// What it did, of a table that had so many rows before.
+    /// What it did, of a table that had this number of rows before.
     pub(super) fn report(
         &self,
         own: Report,

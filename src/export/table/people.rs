@@ -12,7 +12,7 @@ use crate::export::mask::Mask;
 pub(in crate::export) struct Noted {
     excluded: BTreeSet<String>,
     hashed: BTreeSet<String>,
-    /// What tells the key of the hashes from another.
+    /// A fingerprint that another key of the hashes does not have.
     key: Option<String>,
 }
 

@@ -303,7 +303,7 @@ impl<'r, 'a> Run<'r, 'a> {
         let there = version.note.as_ref()?;
         let (noted, new) = (&there.state, &note.state);
         let has_base = |state: &State| state.list.is_some_and(|list| list.count.is_some());
-        // Another list of the same rows is noted where deletes could not be told without it, or where it would be asked
+        // Another list of the same rows is noted where deletes could not be found without it, or where it would be asked
         // for again and again.
         let is_list_wanted = self.plan.renews_list || (has_base(new) && !has_base(noted));
         let is_same = (noted.cursor, &noted.scope) == (new.cursor, &new.scope);

@@ -54,14 +54,14 @@ pub(super) struct Survey {
     stream: &'static Stream,
     rows: Vec<Winner>,
     position: u32,
-    /// Where every other key stands once, only these are looked at.
+    /// Where every other key is there once, only these are looked at.
     only: Option<HashSet<i64>>,
     hasher: Hasher,
     hashes: Vec<u64>,
 }
 
 impl Survey {
-    /// A survey of so many rows; of the rows of some keys if all others stand once.
+    /// A survey of this number of rows; of the rows of some keys if all others are there once.
     pub(super) fn new(stream: &'static Stream, rows: u64, only: Option<HashSet<i64>>) -> Self {
         let expected = if only.is_some() { 0 } else { usize::try_from(rows).unwrap_or_default() };
         Self {
@@ -161,7 +161,7 @@ impl Winners {
     }
 }
 
-/// Whether any key stands twice, in far less memory than a survey takes.
+/// Whether any key is there twice, in far less memory than a survey takes.
 #[derive(Default)]
 pub(super) struct Seen {
     keys: RoaringTreemap,
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_stand_once_need_no_survey() {
+    fn keys_that_come_once_need_no_survey() {
         let rows: &[(i64, Option<i64>)] = &[(1, None), (7, Some(5)), (2, Some(3)), (7, Some(4))];
         let mut seen = Seen::default();
         seen.take(&batch(rows), &CUSTOMERS);

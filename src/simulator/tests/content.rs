@@ -186,7 +186,7 @@ fn duplicate_ids_are_those_of_the_record_before() {
 }
 
 #[test]
-fn new_fields_stand_beside_the_known_ones() {
+fn new_fields_are_beside_the_known_ones() {
     let records = records("new-fields");
     assert!(records.iter().all(|record| record["terms"] == "NET 30"));
     assert_eq!(records[3]["credit"]["holds"][2], json!({"réason": "\"late\""}));

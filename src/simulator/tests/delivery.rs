@@ -16,7 +16,7 @@ fn played_in_gzip(fault: &str) -> Exchange {
 }
 
 #[test]
-fn a_cut_that_http_does_not_tell() {
+fn a_cut_that_http_does_not_show() {
     let reply = played("cut:1000");
     assert_eq!((reply.end, reply.body.as_slice()), (End::Closed, &healthy().as_bytes()[..1000]));
     assert_eq!((reply.header("Content-Length"), reply.header("Transfer-Encoding")), (None, None));
@@ -27,7 +27,7 @@ fn a_cut_that_http_does_not_tell() {
 }
 
 #[test]
-fn a_cut_that_the_length_tells() {
+fn a_cut_that_the_length_shows() {
     let reply = played("cut-length:1000");
     let length = healthy().len();
     assert_eq!(reply.header("Content-Length"), Some(length.to_string().as_str()));
@@ -38,7 +38,7 @@ fn a_cut_that_the_length_tells() {
 }
 
 #[test]
-fn a_cut_that_the_chunks_tell() {
+fn a_cut_that_the_chunks_show() {
     let (body, complete) = played("cut-chunked:1000").dechunked();
     assert_eq!((body.as_slice(), complete), (&healthy().as_bytes()[..1000], false));
     assert!(!played_in_gzip("cut-chunked:1000").dechunked().1);

@@ -160,7 +160,7 @@ fn names_are_compared_as_they_are_meant() {
 }
 
 #[test]
-fn of_a_member_that_stands_twice_the_last_one_counts() {
+fn of_a_member_that_comes_twice_the_last_one_counts() {
     let read = list(
         r#"{"id":0,"name":"a","id":1,"name":null},{"name":"a","id":2,"n\u0061me":"b"},
             {"id":"x","x":1,"id":3,"x":2,"y":3,"x":{"x":1,"x":2}},{"id":4}"#,
@@ -172,7 +172,7 @@ fn of_a_member_that_stands_twice_the_last_one_counts() {
 }
 
 #[test]
-fn an_unknown_member_that_stands_twice_is_kept_once_however_its_name_is_written() {
+fn an_unknown_member_that_comes_twice_is_kept_once_however_its_name_is_written() {
     let read = list(r#"{"id":1,"x":1,"\u0078":2}"#);
     let extra = read.rows[0]["_extra"].as_str().unwrap();
     let members: Vec<&str> = extra.split(':').collect();
@@ -197,7 +197,7 @@ fn unknown_members_are_kept_as_they_came_on_one_line() {
 }
 
 #[test]
-fn each_unknown_name_is_told_once_with_how_many_records_had_it() {
+fn each_unknown_name_is_reported_once_with_how_many_records_had_it() {
     let wanted = Wanted::everything();
     let read = wanted.list(r#"{"id":1,"x":1,"x":2},{"id":2,"y":1,"x":[]},{"x":1},{"id":3}"#);
     let warnings = read.tally.warnings(&wanted.plan);

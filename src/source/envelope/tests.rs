@@ -108,7 +108,7 @@ fn the_status_is_one_or_zero_in_three_forms_or_it_is_unknown() {
 }
 
 #[test]
-fn of_a_member_that_stands_twice_the_last_one_counts() {
+fn of_a_member_that_comes_twice_the_last_one_counts() {
     let (envelope, kept) = reads(
         r#"{"status": 0, "message": "no", "customers": [1, 2], "x": 1, "x": 2,
             "st\u0061tus": 1, "message": "yes", "customers": [3]}"#,
@@ -199,7 +199,7 @@ fn members_that_are_not_known_are_walked_over_whatever_their_size() {
 }
 
 #[test]
-fn a_byte_order_mark_and_blanks_around_the_reply_are_passed_over() {
+fn a_byte_order_mark_and_blanks_around_the_reply_are_skipped() {
     for reply in [
         "\u{feff}{\"status\":1}",
         " \n\r\t{\"status\":1}",
@@ -218,7 +218,7 @@ fn a_byte_order_mark_and_blanks_around_the_reply_are_passed_over() {
 }
 
 #[test]
-fn what_follows_the_object_is_told_as_another_value_or_as_garbage() {
+fn what_follows_the_object_is_reported_as_another_value_or_as_garbage() {
     for rest in ["{}", " {\"status\": 1}", "\n[]", "null", "\"a\"", " 7 ", "7", "{\"status\": "] {
         let fault = fails(format!("{{}}{rest}"));
         let at = 2 + (rest.len() - rest.trim_start().len()) as u64;
@@ -231,7 +231,7 @@ fn what_follows_the_object_is_told_as_another_value_or_as_garbage() {
 }
 
 #[test]
-fn json_that_is_no_object_is_told_from_what_is_no_json() {
+fn json_that_is_no_object_is_distinguished_from_what_is_no_json() {
     for reply in
         ["[]", "[{\"status\": 1}]", "null", "true", "7", "-1.5 ", " \"text\" \n", "[1] [2]"]
     {
@@ -274,13 +274,13 @@ fn a_reply_that_ends_early_is_cut_and_the_bytes_are_counted() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_are_told_with_their_position() {
+fn bytes_that_are_not_utf8_are_reported_with_their_position() {
     assert!(matches!(fails(b"{\"message\": \"caf\xE9\"}"), Fault::NotUtf8 { at: 16 }));
     assert!(matches!(fails(b"{\"customers\": [\"\xED\xA0\x80\"]}"), Fault::NotUtf8 { at: 16 }));
 }
 
 #[test]
-fn what_is_malformed_is_told_with_its_position_in_the_reply() {
+fn what_is_malformed_is_reported_with_its_position_in_the_reply() {
     for (reply, position) in [
         (r#"{,"status": 1}"#, 1),
         (r#"{"status": 1,}"#, 13),

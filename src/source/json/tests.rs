@@ -144,7 +144,7 @@ fn every_character_behind_a_backslash_is_judged() {
 }
 
 #[test]
-fn what_is_malformed_is_told_with_its_position() {
+fn what_is_malformed_is_reported_with_its_position() {
     for (document, position) in [
         ("[1,]", 3),
         ("{\"a\" 1}", 5),

@@ -31,7 +31,7 @@ impl Walk {
         Self { depth: 0, kinds: 0, next: Next::Value }
     }
 
-    /// How many lists and objects are open around the next value, if it is the first one of a list. Its end may stand
+    /// How many lists and objects are open around the next value, if it is the first one of a list. The end of the list may be
     /// in its place.
     pub(crate) fn begins_list(&self) -> Option<u32> {
         (self.next == Next::ValueOrEnd).then_some(self.depth)

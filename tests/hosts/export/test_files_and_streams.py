@@ -152,7 +152,7 @@ def test_times_are_microseconds_adjusted_to_utc_and_keys_are_required(parquet):
                 assert json.loads(column.logical_type.to_json())["Type"] == "String", name
 
 
-def test_footers_tell_product_and_schema(parquet, connector):
+def test_footers_name_product_and_schema(parquet, connector):
     version = connector.run("--version").stdout.decode().split()[-1].lstrip("v")
     for file in parquet:
         told = {key.decode(): value.decode() for key, value in (file.metadata.metadata or {}).items()}
@@ -285,7 +285,7 @@ def test_rejected_records_go_whole_beside_a_file(exporter, simulator, place):
     assert_rejects_whole(files["list.rejects.jsonl"], api)
 
 
-def test_people_are_told_of_rejected_records(exporter, simulator, folder):
+def test_people_see_the_rejected_records(exporter, simulator, folder):
     run = exporter.run(simulator("bad-ids").config(), folder)
     assert run.exit_code == 0, run
     assert "7" in run.stdout.decode() and "customers_rejects/" in run.stdout.decode(), run
@@ -303,6 +303,6 @@ def test_more_rejected_records_than_allowed_fail_without_a_commit(exporter, simu
     assert not (place / "elsewhere").is_table()
 
 
-def test_as_many_rejected_records_as_allowed_are_passed_over(exporter, simulator, folder):
+def test_as_many_rejected_records_as_allowed_are_skipped(exporter, simulator, folder):
     api = simulator("bad-ids")
     assert exporter.export(api.config(max_rejects=7), folder)["rejects"] == 7

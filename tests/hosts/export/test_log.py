@@ -231,7 +231,7 @@ def test_rows_that_somebody_deleted_stay_away_until_a_full_refresh(exporter, sim
     assert rows_of(folder) == source(api)
 
 
-def test_a_file_that_is_gone_is_told_and_nothing_is_committed(exporter, simulator, folder):
+def test_a_file_that_is_gone_is_reported_and_nothing_is_committed(exporter, simulator, folder):
     api = simulator()
     summary = exporter.export(api.config(), folder)
     for path in folder.table().file_uris():

@@ -34,7 +34,7 @@ def test_a_check_of_a_table_leaves_it_as_it_was(exporter, simulator, place):
 
 @pytest.mark.parametrize("flags", [[], ["--check"]], ids=["export", "check"])
 @pytest.mark.parametrize("url", ["s3://no-such-bucket-here/komet", "az://no-such-container-here/komet"])
-def test_a_place_that_does_not_exist_is_told_before_anybody_asks_komet(exporter, moto, azurite, unreachable_api, url, flags):
+def test_a_place_that_does_not_exist_is_reported_before_anybody_asks_komet(exporter, moto, azurite, unreachable_api, url, flags):
     missing = Place(url, moto if url.startswith("s3") else azurite)
     said = assert_failed(exporter.run(unreachable_api, missing, *flags), "config")
     assert url.split("/")[2] in said, said
@@ -47,7 +47,7 @@ def test_a_store_that_is_not_there_is_a_passing_failure(exporter, unreachable_ap
     assert_failed(exporter.run(unreachable_api, bucket, *flags, environment=endpoint), "transient")
 
 
-def test_a_profile_alone_is_told_how_to_become_keys(exporter, unreachable_api, bucket, moto):
+def test_a_profile_alone_is_answered_with_how_it_becomes_keys(exporter, unreachable_api, bucket, moto):
     profile = {"AWS_PROFILE": "foo", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": moto.origin, "AWS_ALLOW_HTTP": "true"}
     for flags in ([], ["--check"]):
         run = exporter.run(unreachable_api, Place(bucket.url, Folders()), *flags, environment=profile)
@@ -74,7 +74,7 @@ def test_a_place_of_no_known_kind_is_refused(exporter, unreachable_api, url):
 
 
 @pytest.mark.parametrize("flags", [["--mode", "replace"], ["--mode"], ["--no-such-flag"], ["--to", "twice"]])
-def test_a_wrong_command_line_is_told(exporter, unreachable_api, folder, flags):
+def test_a_wrong_command_line_is_reported(exporter, unreachable_api, folder, flags):
     run = exporter.run(unreachable_api, folder, *flags)
     assert run.exit_code == 2, run
     assert run.stdout == b"" and run.stderr.strip(), run

@@ -61,7 +61,7 @@ def test_a_stream_holds_no_secret(exporter, simulator):
 
 
 @pytest.mark.parametrize("fault", ["echo-token", "unauthorized", "web-page", "cut:9000"])
-def test_a_failing_api_makes_nobody_tell_the_token(exporter, simulator, place, fault):
+def test_a_failing_api_makes_nobody_show_the_token(exporter, simulator, place, fault):
     for token in (None, STRANGE_TOKEN):
         api = simulator(fault)
         config = api.config(authentication_token=token or api.token)
@@ -69,7 +69,7 @@ def test_a_failing_api_makes_nobody_tell_the_token(exporter, simulator, place, f
         assert_secrets_are_nowhere(place, config)
 
 
-def test_a_store_that_refuses_makes_nobody_tell_its_key(exporter, simulator, bucket):
+def test_a_store_that_refuses_makes_nobody_show_its_key(exporter, simulator, bucket):
     config = simulator().config()
     exporter.export(config, bucket)
     bucket.store.refuse_everybody(True)
@@ -82,7 +82,7 @@ def test_a_store_that_refuses_makes_nobody_tell_its_key(exporter, simulator, buc
         bucket.store.refuse_everybody(False)
 
 
-def test_a_wrong_key_is_refused_and_not_told(exporter, simulator, container):
+def test_a_wrong_key_is_refused_and_not_shown(exporter, simulator, container):
     wrong = "d3Jvbmcta2V5LW9mLXRoZS1zdG9yZS05ZjhlN2Q2YzViNGEzOTI4MTc2NTQzMjE="
     run = talkative(exporter, simulator().config(), container, AZURE_STORAGE_ACCOUNT_KEY=wrong)
     assert run.exit_code == 78, run
@@ -91,7 +91,7 @@ def test_a_wrong_key_is_refused_and_not_told(exporter, simulator, container):
 
 
 @pytest.mark.parametrize("permission", SIGNED)
-def test_a_shared_access_signature_is_not_told(exporter, simulator, container, nobody_listens, permission):
+def test_a_shared_access_signature_is_not_shown(exporter, simulator, container, nobody_listens, permission):
     store: Azurite = container.store
     sas = generate_container_sas(
         store.account,
@@ -120,7 +120,7 @@ def without_keys(place):
     return Place(place.url, STDOUT.store)
 
 
-def test_a_store_that_is_not_there_makes_nobody_tell_its_key(exporter, simulator, store_place, nobody_listens):
+def test_a_store_that_is_not_there_makes_nobody_show_its_key(exporter, simulator, store_place, nobody_listens):
     nowhere = nobody_listens.removesuffix("/api")
     endpoints = {
         Moto: {"AWS_ENDPOINT_URL": nowhere, "AWS_SESSION_TOKEN": SESSION},

@@ -121,7 +121,7 @@ def test_nulls_booleans_and_new_fields_are_there_to_compare(exporter, simulator,
     assert '"NET 30"' in extra
 
 
-def test_each_row_tells_when_it_was_extracted(exporter, simulator, folder):
+def test_each_row_has_when_it_was_extracted(exporter, simulator, folder):
     api = simulator()
     before = time.time_ns() // 1000
     first = exporter.export(api.config(), folder)
@@ -343,7 +343,7 @@ def test_people_get_a_summary(exporter, simulator, folder):
 # -------------------------------------------------------------------------------------------------- show
 
 
-def test_show_tells_what_is_in_the_table(exporter, simulator, place):
+def test_show_reports_what_is_in_the_table(exporter, simulator, place):
     api = simulator()
     exporter.export(api.config(), place)
     api.change(20)

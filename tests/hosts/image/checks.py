@@ -399,7 +399,7 @@ def test_a_read_that_fails_has_the_exit_code_of_its_kind(container, simulator, f
     assert not read.of("STATE")
 
 
-def test_check_tells_a_wrong_token_as_a_status(container, simulator):
+def test_check_reports_a_wrong_token_as_a_status(container, simulator):
     check = container.check({**simulator().config(), "authentication_token": "n0t-the-right-one"}).succeeded()
     (status,) = check.of("CONNECTION_STATUS")
     assert status["status"] == "FAILED"

@@ -133,7 +133,7 @@ def test_four_pods_share_the_companies_and_one_index_fails_alone(komet) -> None:
     assert len(outcome.succeeded) == 3
 
 
-def test_the_readme_says_what_the_example_says() -> None:
+def test_the_readme_has_what_the_example_has() -> None:
     page = (EXAMPLE / "README.md").read_text()
     pod = pod_of(rendered("base"))
     for secret in [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume]:

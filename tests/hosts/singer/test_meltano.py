@@ -94,7 +94,7 @@ def test_a_replication_method_set_in_meltano_reads_the_whole_list_every_time(pro
         assert len(pipeline.loaded()) == api.customers
 
 
-def test_config_test_tells_a_right_configuration_from_a_wrong_one(project, simulator):
+def test_config_test_accepts_a_right_configuration_and_refuses_a_wrong_one(project, simulator):
     api = simulator()
     pipeline = project(api.config())
     assert "Plugin configuration is valid" in pipeline("config", "test", "tap-kometsales").succeeded().output
@@ -188,7 +188,7 @@ def test_the_example_project_runs(installation: Installation, tmp_path, simulato
     assert changed <= again and len(again) < api.customers / 10
 
 
-def test_the_definition_tells_what_the_executable_tells_of_itself(tap):
+def test_the_definition_has_what_the_executable_reports_of_itself(tap):
     about = json.loads(tap("--about", "--format", "json").succeeded().run.stdout)
     assert DEFINITION["name"] == about["name"]
     assert sorted(DEFINITION["capabilities"]) == sorted(about["capabilities"])

@@ -172,7 +172,7 @@ fn rows_without_a_usable_date_are_in_every_read() {
 }
 
 #[test]
-fn a_server_that_ignores_the_day_is_told_of_once_and_its_rows_are_left_out() {
+fn a_server_that_ignores_the_day_is_reported_once_and_its_rows_are_left_out() {
     let simulator = crate::support::faulty(2000, &["ignore-update-as-of"]);
     let connector = Connector::of(&simulator);
     let full = connector.read("full_refresh").succeeded();

@@ -57,7 +57,7 @@ fn told_of(config: Option<&[u8]>) -> String {
 }
 
 #[test]
-fn a_configuration_that_is_no_json_object_is_told_with_its_file() {
+fn a_configuration_that_is_no_json_object_is_reported_with_its_file() {
     for content in [
         None,
         Some(""),
@@ -79,7 +79,7 @@ fn a_configuration_that_is_no_json_object_is_told_with_its_file() {
 }
 
 #[test]
-fn a_folder_in_place_of_the_configuration_is_told() {
+fn a_folder_in_place_of_the_configuration_is_reported() {
     let connector = Connector::configured(json!({}));
     let answer = finish(connector.command(&["check", "--config", "tmp"]), b"");
     let statuses = answer.connection_statuses();
@@ -136,7 +136,7 @@ fn a_misspelt_key_of_the_token_is_reported_without_its_value() {
 }
 
 #[test]
-fn every_wrong_setting_is_told_at_once() {
+fn every_wrong_setting_is_reported_at_once() {
     let config = json!({"start_date": "soon", "timezone": "Bogota", "lookback_hours": 1000});
     let error = told_of(Some(config.to_string().as_bytes()));
     for key in ["authentication_token", "start_date", "timezone", "lookback_hours"] {
@@ -181,7 +181,7 @@ fn a_key_that_is_not_known_is_a_warning() {
 }
 
 #[test]
-fn a_catalog_that_cannot_be_read_is_told_with_its_file() {
+fn a_catalog_that_cannot_be_read_is_reported_with_its_file() {
     let simulator = simulator(10);
     let config = valid(&simulator).to_string();
     for content in [None, Some(""), Some("{"), Some("[]"), Some("{}"), Some(r#"{"streams": [{}]}"#)]
@@ -197,7 +197,7 @@ fn a_catalog_that_cannot_be_read_is_told_with_its_file() {
 }
 
 #[test]
-fn a_catalog_of_what_there_is_not_is_told_by_name() {
+fn a_catalog_of_what_does_not_exist_is_reported_by_name() {
     let simulator = simulator(10);
     let config = valid(&simulator).to_string();
     let stream = |name: &str, mode: &str| json!({"stream": {"name": name}, "sync_mode": mode});
@@ -249,7 +249,7 @@ fn a_state_that_cannot_be_read_is_never_taken_for_none() {
 }
 
 #[test]
-fn a_state_file_that_is_not_there_is_told_with_its_path() {
+fn a_state_file_that_is_not_there_is_reported_with_its_path() {
     let simulator = simulator(10);
     let connector = Connector::of(&simulator);
     connector.write("config.json", valid(&simulator).to_string());

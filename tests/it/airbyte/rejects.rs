@@ -42,7 +42,7 @@ fn records_without_an_id_fail_the_read_at_its_end_with_how_many_and_the_first_pa
 }
 
 #[test]
-fn up_to_max_rejects_records_are_told_with_their_paths_and_passed_over() {
+fn up_to_max_rejects_records_are_reported_with_their_paths_and_skipped() {
     for most in [json!(8), json!("9")] {
         let simulator = simulator(0);
         simulator.reply_next(with_rejected());
@@ -69,7 +69,7 @@ fn a_rejected_record_does_not_move_the_cursor() {
 }
 
 #[test]
-fn a_rejected_record_is_told_without_what_is_in_it() {
+fn a_rejected_record_is_reported_without_what_is_in_it() {
     let simulator = simulator(0);
     simulator.reply_next(list(&[r#"{"name":"Julian Mejía","id":"12x"}"#, r#"{"id":"1"}"#]));
     let answer = Connector::of(&simulator).with("max_rejects", 1).read("full_refresh").succeeded();

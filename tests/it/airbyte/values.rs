@@ -186,7 +186,7 @@ fn times_come_in_every_documented_form_and_nothing_else() {
 }
 
 #[test]
-fn every_change_of_a_record_is_told_and_one_warning_for_each_field() {
+fn every_change_of_a_record_is_reported_and_one_warning_for_each_field() {
     let bad = r#"{"id":"1","active":"maybe","code":{},"name":"A","updatedOn":"x"}"#;
     let answer = read(list(&[r#"{"id":"0"}"#, bad, bad])).succeeded();
     let messages = answer.record_messages();
@@ -218,7 +218,7 @@ fn an_invalid_value_in_a_field_that_is_not_selected_is_no_change() {
 }
 
 #[test]
-fn a_byte_order_mark_and_blanks_around_the_reply_are_passed_over() {
+fn a_byte_order_mark_and_blanks_around_the_reply_are_skipped() {
     for body in [
         "\u{feff}{\"status\":\"1\",\"customers\":[{\"id\":\"1\"}]}",
         " \r\n\t{\"status\":\"1\",\"customers\":[{\"id\":\"1\"}]}\r\n\t ",
@@ -259,7 +259,7 @@ fn every_record_of_a_duplicate_id_goes_out_in_its_order() {
 }
 
 #[test]
-fn unknown_fields_are_kept_as_they_came_and_told_of_once_for_each_name() {
+fn unknown_fields_are_kept_as_they_came_and_reported_once_for_each_name() {
     let nested =
         r#"{"limit":1500.50,"big":12345678901234567890,"holds":[true,null,{"réason":"\"late\""}]}"#;
     let answer = read(list(&[

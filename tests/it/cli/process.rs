@@ -86,7 +86,7 @@ fn a_reader_that_was_never_there_ends_every_verb_quietly() {
 }
 
 #[test]
-fn a_stdout_that_takes_nothing_is_an_error_and_is_told() {
+fn a_stdout_that_takes_nothing_is_an_error_and_is_reported() {
     let simulator = simulator(10);
     let connector = Connector::of(&simulator);
     connector.prepare_read();

@@ -216,7 +216,7 @@ fn a_redirect_is_not_followed_wherever_it_leads() {
 }
 
 #[test]
-fn an_address_that_fails_is_told_without_its_query() {
+fn an_address_that_fails_is_reported_without_its_query() {
     let plain = company(AWKWARD);
     let secure = plain.base_url().replace("http://", "https://");
     let addresses = [
@@ -239,7 +239,7 @@ fn an_address_that_fails_is_told_without_its_query() {
 }
 
 #[test]
-fn a_configuration_that_is_wrong_is_told_without_the_token() {
+fn a_configuration_that_is_wrong_is_reported_without_the_token() {
     let simulator = company(AWKWARD);
     for (key, value) in [
         ("start_date", json!(AWKWARD)),
@@ -293,7 +293,7 @@ fn a_token_that_is_a_word_of_the_protocol_leaves_the_messages_as_they_are() {
 }
 
 #[test]
-fn the_state_tells_nothing_of_the_token() {
+fn the_state_shows_nothing_of_the_token() {
     let simulator = company(PLAIN);
     let state = Connector::of(&simulator).read("full_refresh").succeeded().stream_state();
     let scope = state["scope"].as_str().unwrap();

@@ -454,7 +454,7 @@ fn files_and_streams_have_no_column_of_deletes() {
 }
 
 #[test]
-fn the_summary_and_show_tell_deleted_customers_apart() {
+fn the_summary_and_show_count_deleted_customers_apart() {
     for mode in MODES {
         let (simulator, connector) = company();
         for reply in [ids(1..=5), ids([1, 2, 3, 5])] {

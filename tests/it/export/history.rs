@@ -478,7 +478,7 @@ fn a_history_that_has_lost_its_note_is_known_by_its_columns() {
 }
 
 #[test]
-fn nobody_is_told_to_overwrite_a_damaged_history() {
+fn nobody_is_advised_to_overwrite_a_damaged_history() {
     let simulator = simulator(30);
     let connector = Connector::of(&simulator);
     into_table(&connector, &HISTORY);
@@ -502,7 +502,7 @@ fn nobody_is_told_to_overwrite_a_damaged_history() {
 }
 
 #[test]
-fn the_columns_of_a_history_stand_behind_those_of_a_table() {
+fn the_columns_of_a_history_are_behind_those_of_a_table() {
     let simulator = simulator(5);
     let connector = Connector::of(&simulator);
     into_table(&connector, &HISTORY);

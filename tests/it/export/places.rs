@@ -143,7 +143,7 @@ fn a_reply_of_no_customers_is_a_place_without_rows_that_can_be_read() {
 }
 
 #[test]
-fn an_id_that_stands_twice_is_one_row_of_a_table_and_all_of_a_file_and_a_stream() {
+fn an_id_that_comes_twice_is_one_row_of_a_table_and_all_of_a_file_and_a_stream() {
     let customers = [
         (7, "old", "2024-01-01T00:00:00"),
         (8, "undated first", ""),
@@ -169,7 +169,7 @@ fn an_id_that_stands_twice_is_one_row_of_a_table_and_all_of_a_file_and_a_stream(
 }
 
 #[test]
-fn rejected_records_are_kept_whole_beside_the_rows_and_told_of() {
+fn rejected_records_are_kept_whole_beside_the_rows_and_reported() {
     let elements =
         [r#"{"id":"1","name":"good"}"#, r#"{"id":"x1", "name" : "bad"}"#, "null", r#"{"id":"2"}"#];
     for to in EVERYWHERE {

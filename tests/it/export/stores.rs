@@ -317,7 +317,7 @@ fn a_store_that_ignores_conditions_is_refused_before_the_api_is_asked_unless_the
 }
 
 #[test]
-fn a_place_that_may_not_be_written_or_is_not_there_is_told_before_the_api_is_asked() {
+fn a_place_that_may_not_be_written_or_is_not_there_is_reported_before_the_api_is_asked() {
     for dialect in DIALECTS {
         for (status, code) in [(403, 78), (404, 78), (401, 78), (503, 75)] {
             let (store, simulator) = (Store::start(Options::default()), simulator(10));

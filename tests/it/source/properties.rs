@@ -85,7 +85,7 @@ fn a_reply_that_is_cut_inside_a_character_is_worth_another_try_as_well() {
 }
 
 #[test]
-fn a_refusal_is_told_as_what_the_server_said_whatever_stands_for_the_list() {
+fn a_refusal_is_reported_as_what_the_server_said_whatever_is_in_place_of_the_list() {
     for list in ["null", "[]", "{}", "\"\"", "false", "0"] {
         for reply in [
             format!(r#"{{"status": 0, "message": "Invalid token", "customers": {list}}}"#),

@@ -339,7 +339,7 @@ fn one_connection_carries_many_requests_in_every_framing() {
 }
 
 #[test]
-fn deletions_are_told_as_the_dialect_has_them() {
+fn deletions_are_written_as_the_dialect_has_them() {
     let store = store();
     for (headers, expected) in [(S3, [204, 204]), (GCS, [204, 404])] {
         store.put("bucket", "a", "");
