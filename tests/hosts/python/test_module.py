@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -255,8 +256,9 @@ def test_no_token_is_in_arguments_files_tracebacks_or_what_is_shown(tmp_path, mo
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    with kometsales.simulate(customers=50, faults=["stall:100"]) as company:
-        settings = {"base_url": company["base_url"], "request_timeout_seconds": 3, "retry_window_seconds": 0}
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        base_url = f"http://127.0.0.1:{silent.getsockname()[1]}/api"
+        settings = {"base_url": base_url, "request_timeout_seconds": 3, "retry_window_seconds": 0}
         before = set(_children(os.getpid()))
         failures: list[BaseException] = []
 
@@ -266,7 +268,7 @@ def test_no_token_is_in_arguments_files_tracebacks_or_what_is_shown(tmp_path, mo
             except BaseException as error:  # noqa: BLE001 - it is looked at below
                 failures.append(error)
 
-        # The simulator stalls whoever asks, with whatever token.
+        # No reply comes, so the child is there to be looked at.
         reading = threading.Thread(target=call)
         reading.start()
         (child,) = _eventually(lambda: set(_children(os.getpid())) - before)
@@ -280,10 +282,7 @@ def test_no_token_is_in_arguments_files_tracebacks_or_what_is_shown(tmp_path, mo
         call(timezone="nowhere")
         call(authentication_token="another-token-1")
         call(hash_key="another-secret-0123456789", hash_fields="no such field")
-    assert [type(error).__name__ for error in failures] in (
-        ["TransientError", "ConfigError", "TypeError", "ConfigError"],
-        ["AuthError", "ConfigError", "TypeError", "ConfigError"],
-    )
+    assert [type(error).__name__ for error in failures] == ["TransientError", "ConfigError", "TypeError", "ConfigError"]
     for error in failures:
         shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
         # The test's own frame, which holds the token, is not the module's.
