@@ -13,7 +13,7 @@ use crate::export::Exported;
 use crate::export::report::{Kind, Report, run_name};
 use crate::export::rows::table_rows;
 use crate::export::stream::Output;
-use crate::model::arrow::table_schema;
+use crate::model::arrow::rows_schema;
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
@@ -44,7 +44,7 @@ impl<W: Write> Streamed<W> {
     /// # Errors
     /// `System`: it cannot be written.
     pub fn begin(writer: W, stream: &Stream) -> Result<Self> {
-        let own = table_schema(stream);
+        let own = rows_schema(stream);
         let company = Arc::new(Field::new(COMPANY, DataType::Utf8, false));
         let fields = [company].into_iter().chain(own.fields().iter().cloned());
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));

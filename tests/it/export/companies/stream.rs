@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Many, Run};
+use crate::support::finish;
 use crate::support::lake::{as_records, stream_rows};
 
 /// The rows of a stream by company, and the report.
@@ -45,4 +46,32 @@ fn records_that_a_company_may_pass_over_are_left_out_of_the_stream() {
     std::fs::write(many.tokens().join("company-0002.json"), token).unwrap();
     let (rows, run) = streamed(&many, &[]);
     assert_eq!((rows["company-0002"].len(), run.code()), (38, 0), "{run:?}");
+}
+
+#[test]
+fn its_columns_are_the_company_and_those_of_a_single_stream() {
+    let many = Many::of(2, 5, &[]);
+    let columns = |row: &serde_json::Value| -> Vec<String> {
+        row.as_object().unwrap().keys().cloned().collect()
+    };
+    let to = ["export", "--config", "own.json", "--to", "-"];
+    let own = serde_json::json!({"authentication_token": "demo-token-0001",
+        "base_url": many.simulator.base_url()});
+    many.connector.write("own.json", own.to_string());
+    let single = finish(many.connector.command(&to), b"");
+    let (rows, _) = streamed(&many, &[]);
+    for row in rows.values().flatten() {
+        assert_eq!(columns(row), columns(&stream_rows(&single.stdout)[0]));
+    }
+    // A field that one company leaves out is null: the others have it.
+    let own = r#"{"authentication_token": "demo-token-0002", "exclude_fields": "name,salesPerson"}"#;
+    std::fs::remove_file(many.tokens().join("company-0002")).unwrap();
+    std::fs::write(many.tokens().join("company-0002.json"), own).unwrap();
+    let (rows, run) = streamed(&many, &[]);
+    assert_eq!(run.code(), 0, "{run:?}");
+    assert!(rows["company-0001"].iter().all(|row| row["name"].is_string()));
+    for row in &rows["company-0002"] {
+        assert!(row["name"].is_null() && row["salesPerson"].is_null(), "{row}");
+        assert!(row["code"].is_string() && row["updatedOn"].is_string(), "{row}");
+    }
 }
