@@ -1,11 +1,15 @@
 //! Many companies in one run, beside a loop of single exports of the same companies, in the same round: first, and again with
-//! nothing changed. Memory is that of the run of many.
+//! nothing changed. Memory is that of the run of many. With `FAULT` the run is beside one in which every company is healthy, and the time is
+//! that of the others: to the last of them that was exported.
 //!
 //! ```sh
 //! cargo bench --bench companies                                    # 1,000 companies of 5,000 customers, 4 jobs
 //! COMPANIES=1000 CUSTOMERS=1000 LATENCY=200 JOBS=8 LOOP=0 cargo bench --bench companies
 //! COMPANIES=100 CUSTOMERS=44000 JOBS=8 LOOP=0 cargo bench --bench companies       # memory
+//! COMPANIES=100 FAULT=token-refused@company-0001 cargo bench --bench companies    # and FAULT=stall:100@company-0001
 //! ```
+//!
+//! `KOMETSALES` is another executable than that of this build.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,16 +19,22 @@
     clippy::disallowed_methods
 )]
 
-use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use kometsales::simulator::{Options, Simulator};
+use kometsales::simulator::{Options, ScheduledFault, Simulator};
 use serde_json::json;
+use tempfile::TempDir;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_kometsales");
+/// After so long a request that stalls is given up.
+const TIMEOUT_SECONDS: u64 = 5;
+
+fn program() -> String {
+    std::env::var("KOMETSALES").unwrap_or_else(|_| env!("CARGO_BIN_EXE_kometsales").to_owned())
+}
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -36,16 +46,29 @@ fn high_water(status: &str) -> u64 {
     line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
-/// Runs the program to its end; gives the time and the largest resident set in MiB.
-fn run(arguments: &[&str], folder: &Path) -> (Duration, f64) {
+/// How a run ended.
+struct Ended {
+    wall: Duration,
+    /// To the last company that was exported.
+    exported: Duration,
+    /// The largest resident set in MiB.
+    peak: f64,
+    status: ExitStatus,
+}
+
+/// Runs the program to its end.
+fn run(arguments: &[&str], folder: &Path) -> Ended {
     let started = Instant::now();
-    let mut child = Command::new(PROGRAM)
+    let mut child = Command::new(program())
         .args(arguments)
+        .arg("--json")
         .current_dir(folder)
         .stdin(Stdio::null())
-        .stdout(File::create("/dev/null").unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .spawn()
         .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let (status, ended) = (format!("/proc/{}/status", child.id()), AtomicBool::new(false));
     std::thread::scope(|scope| {
         // Seldom enough not to be what is measured: the kernel keeps the highest value.
@@ -57,43 +80,116 @@ fn run(arguments: &[&str], folder: &Path) -> (Duration, f64) {
             }
             peak
         });
-        let done = child.wait().unwrap();
+        let mut exported = Duration::ZERO;
+        for line in lines {
+            if line.unwrap().contains(r#""outcome":"exported""#) {
+                exported = started.elapsed();
+            }
+        }
+        let status = child.wait().unwrap();
         let wall = started.elapsed();
         ended.store(true, Ordering::Relaxed);
-        assert!(done.success(), "{arguments:?}: {done}");
-        (wall, watch.join().unwrap() as f64 / 1024.0)
+        Ended { wall, exported, peak: watch.join().unwrap() as f64 / 1024.0, status }
     })
 }
 
-fn main() {
-    let companies = u32::try_from(number("COMPANIES", 1000)).unwrap();
-    let (customers, jobs) = (number("CUSTOMERS", 5000), number("JOBS", 4).to_string());
-    let (latency, has_loop) = (Duration::from_millis(number("LATENCY", 0)), number("LOOP", 1) == 1);
-    let options = Options { customers, companies: Some(companies), latency, ..Options::default() };
-    let simulator = Simulator::start(options).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let mut lines = String::new();
-    for (name, token) in simulator.companies() {
-        let config = json!({"authentication_token": token, "base_url": simulator.base_url()});
-        std::fs::write(folder.path().join(format!("{name}.json")), config.to_string()).unwrap();
-        let line = json!({"company": name, "authentication_token": token, "base_url": simulator.base_url()});
-        lines.push_str(&format!("{line}\n"));
+/// Companies to export, and the folder with what is said of them.
+struct Many {
+    simulator: Simulator,
+    folder: TempDir,
+    jobs: String,
+}
+
+impl Many {
+    fn of(faults: Vec<ScheduledFault>) -> Self {
+        let companies = u32::try_from(number("COMPANIES", 1000)).unwrap();
+        let (customers, jobs) = (number("CUSTOMERS", 5000), number("JOBS", 4).to_string());
+        let latency = Duration::from_millis(number("LATENCY", 0));
+        let options = Options {
+            customers,
+            companies: Some(companies),
+            latency,
+            faults,
+            ..Options::default()
+        };
+        let (simulator, folder) =
+            (Simulator::start(options).unwrap(), tempfile::tempdir().unwrap());
+        let mut lines = String::new();
+        for (name, token) in simulator.companies() {
+            let mut own = json!({"authentication_token": token, "base_url": simulator.base_url(),
+                "retry_window_seconds": 0, "request_timeout_seconds": TIMEOUT_SECONDS});
+            std::fs::write(folder.path().join(format!("{name}.json")), own.to_string()).unwrap();
+            own["company"] = name.into();
+            lines.push_str(&format!("{own}\n"));
+        }
+        std::fs::write(folder.path().join("companies.jsonl"), lines).unwrap();
+        Self { simulator, folder, jobs }
     }
-    std::fs::write(folder.path().join("companies.jsonl"), lines).unwrap();
-    println!("{companies} companies of {customers} customers, {jobs} jobs, latency {latency:?}");
+
+    fn export(&self, to: &str) -> Ended {
+        let many = ["export", "--companies", "companies.jsonl", "--to", to, "--jobs", &self.jobs];
+        run(&many, self.folder.path())
+    }
+
+    /// One after the other, each by a program of its own.
+    fn export_one_by_one(&self, to: &str) -> Duration {
+        let started = Instant::now();
+        for (name, _) in self.simulator.companies() {
+            let (config, to) = (format!("{name}.json"), format!("{to}/{name}"));
+            let ended = run(&["export", "--config", &config, "--to", &to], self.folder.path());
+            assert!(ended.status.success(), "{name}: {}", ended.status);
+        }
+        started.elapsed()
+    }
+
+    fn remove(&self, to: &str) {
+        std::fs::remove_dir_all(self.folder.path().join(to)).unwrap();
+    }
+}
+
+/// The time of the others where one company fails, over that where none does: the median of rounds side by side.
+fn beside_a_fault(fault: &str) {
+    let (healthy, faulty) = (Many::of(Vec::new()), Many::of(vec![fault.parse().unwrap()]));
+    let mut shares: Vec<f64> = Vec::new();
+    for round in 0..number("ROUNDS", 7) {
+        let whole = healthy.export("many");
+        let others = faulty.export("many");
+        assert!(whole.status.success() && !others.status.success(), "{fault} does not fail");
+        let share = others.exported.as_secs_f64() / whole.exported.as_secs_f64();
+        println!(
+            "round {round}   healthy {:>6.2} s   the others {:>6.2} s   whole run {:>6.2} s   {share:.3} x",
+            whole.exported.as_secs_f64(),
+            others.exported.as_secs_f64(),
+            others.wall.as_secs_f64()
+        );
+        shares.push(share);
+        healthy.remove("many");
+        faulty.remove("many");
+    }
+    shares.sort_by(f64::total_cmp);
+    println!("{fault}: {:.3} x for the others (median)", shares[shares.len() / 2]);
+}
+
+fn main() {
+    println!(
+        "{} companies of {} customers, {} jobs, latency {} ms",
+        number("COMPANIES", 1000),
+        number("CUSTOMERS", 5000),
+        number("JOBS", 4),
+        number("LATENCY", 0)
+    );
+    if let Ok(fault) = std::env::var("FAULT") {
+        return beside_a_fault(&fault);
+    }
+    let many = Many::of(Vec::new());
     for round in ["first", "unchanged"] {
-        let many = ["export", "--companies", "companies.jsonl", "--to", "many", "--jobs", &jobs];
-        let (wall, peak) = run(&many, folder.path());
-        print!("{round:<10} --companies {:>8.2} s   peak {peak:>6.1} MiB", wall.as_secs_f64());
-        if has_loop {
-            let started = Instant::now();
-            for (name, _) in simulator.companies() {
-                let (config, to) = (format!("{name}.json"), format!("loop/{name}"));
-                run(&["export", "--config", &config, "--to", &to], folder.path());
-            }
-            let one_by_one = started.elapsed();
-            let share = wall.as_secs_f64() / one_by_one.as_secs_f64();
-            print!("   loop {:>8.2} s   {share:.2} x the loop", one_by_one.as_secs_f64());
+        let ended = many.export("many");
+        assert!(ended.status.success(), "{}", ended.status);
+        let (wall, peak) = (ended.wall.as_secs_f64(), ended.peak);
+        print!("{round:<10} --companies {wall:>8.2} s   peak {peak:>6.1} MiB");
+        if number("LOOP", 1) == 1 {
+            let one_by_one = many.export_one_by_one("loop").as_secs_f64();
+            print!("   loop {one_by_one:>8.2} s   {:.2} x the loop", wall / one_by_one);
         }
         println!();
     }

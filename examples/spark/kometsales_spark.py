@@ -5,7 +5,7 @@
     customers = spark.read.format("kometsales").load("/run/secrets/komet")
 
 Needs PySpark 4.0 or later, and on each executor the program `kometsales` (beside its Python, as `pip install kometsales` puts it,
-or on PATH) and pyarrow. /run/secrets/komet is a path on the executors, as `--companies` takes it: a folder with a file per company,
+or on PATH), pyarrow and pandas. /run/secrets/komet is a path on the executors, as `--companies` takes it: a folder with a file per company,
 or a .jsonl file. Tokens are read there and by the program alone: none is in an option, a plan, a log or this Python.
 """
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, RecordBatch, StringArray, new_null_array};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use chrono::Utc;
 
@@ -11,7 +11,7 @@ use super::name::Name;
 use crate::error::{Error, Result};
 use crate::export::Exported;
 use crate::export::report::{Kind, Report, run_name};
-use crate::export::rows::table_rows;
+use crate::export::rows::{schema, table_rows};
 use crate::export::stream::Output;
 use crate::model::arrow::rows_schema;
 use crate::model::{Stream, Timestamp};
@@ -86,7 +86,7 @@ impl<W: Write> Exported for Own<'_, W> {
 }
 
 impl<W: Write> Sink for Own<'_, W> {
-    fn take(&mut self, _plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
+    fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
         let receipt = reply.receipt();
         let run = run_name(Timestamp::from(Utc::now()));
         let mut report = Report::of(self.place(), Kind::Stream, &run, receipt);
@@ -98,12 +98,18 @@ impl<W: Write> Sink for Own<'_, W> {
         let mut output = self.streamed.output.lock().unwrap_or_else(PoisonError::into_inner);
         // Where rows of a company are missing behind others of it, the stream has no end any more.
         let mut taken = output.take().ok_or_else(broken_off)?;
+        let told = schema(plan);
         while let Some(batch) = reply.next_batch()? {
-            let rows = table_rows(&batch, &self.streamed.own, report.extracted_at)?;
-            let names =
-                StringArray::from_iter_values((0..rows.num_rows()).map(|_| self.name.as_str()));
+            let rows = table_rows(&batch, &told, report.extracted_at)?;
+            let count = rows.num_rows();
+            let names = StringArray::from_iter_values((0..count).map(|_| self.name.as_str()));
             let company: ArrayRef = Arc::new(names);
-            let columns = [company].into_iter().chain(rows.columns().iter().cloned()).collect();
+            // What this company leaves out is null: others have it.
+            let own = self.streamed.own.fields().iter().map(|field| {
+                let column = rows.column_by_name(field.name()).cloned();
+                column.unwrap_or_else(|| new_null_array(field.data_type(), count))
+            });
+            let columns = [company].into_iter().chain(own).collect();
             let rows =
                 RecordBatch::try_new(self.streamed.schema.clone(), columns).map_err(|error| {
                     Error::bug("A batch is not of the stream's form").caused_by(error)

@@ -48,6 +48,18 @@ def test_the_first_run_loads_all_the_second_what_changed_and_a_full_refresh_all_
     assert pipeline.bookmark()["replication_key_value"] == moved
 
 
+def test_companies_in_turn_have_a_state_each_by_their_suffix(project, simulator):
+    """As docs/companies.md has it: one pipeline, the token of each company in the environment."""
+    apis = {"rosas": simulator(customers=CUSTOMERS), "lirios": simulator(customers=CUSTOMERS - 100)}
+    pipeline = project(apis["rosas"].config())
+    for is_first in (True, False):
+        for company, api in apis.items():
+            own = {"TAP_KOMETSALES_AUTHENTICATION_TOKEN": api.token, "TAP_KOMETSALES_BASE_URL": api.url}
+            pipeline.run("--state-id-suffix", company, **own).succeeded()
+            rows = len(pipeline.loaded())
+            assert rows == api.customers if is_first else 0 < rows < api.customers / 2
+
+
 def test_replies_that_fail_fail_the_run_and_leave_the_bookmark(project, simulator):
     faults = ("cut:30000", "bad-ids", "unauthorized", "server-error:503")
     api = simulator("healthy@1", *(f"{fault}@1" for fault in faults), customers=CUSTOMERS)

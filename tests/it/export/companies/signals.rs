@@ -75,37 +75,50 @@ fn state(many: &Many, to: &str) -> BTreeMap<String, (Vec<i64>, bool)> {
         .collect()
 }
 
-#[test]
-fn after_any_end_the_same_run_again_is_as_if_nothing_had_happened() {
+/// Runs that a signal ends at a random moment, and each again.
+fn as_if_nothing_had_happened(name: &str) {
     let many = Many::of(8, 30, &[]);
     assert_eq!(many.export("whole", &[]).code(), 0);
     let whole = state(&many, "whole");
-    for moment in 0..24_u64 {
-        let to = format!("lake-{moment}");
-        let name = if moment % 2 == 0 { "TERM" } else { "KILL" };
+    for number in 0..25 {
+        let to = format!("lake-{number}");
+        // So many requests, and a moment more.
+        let (requests, more) = (fastrand::usize(..9), Duration::from_micros(fastrand::u64(..7000)));
+        let moment = format!("{name} {number}: {requests} requests and {more:?}");
         let child = many.start(&to, &["--jobs", "3"]);
-        let asked = many.simulator.requests().len() + (moment as usize * 5) % 9;
+        let asked = many.simulator.requests().len() + requests;
         let is_over = Instant::now() + Duration::from_millis(400);
         while many.simulator.requests().len() < asked && Instant::now() < is_over {
             std::thread::sleep(Duration::from_micros(200));
         }
-        std::thread::sleep(Duration::from_millis(moment % 7));
+        std::thread::sleep(more);
         signal(&child, name);
         let answer = end(child);
         if name == "TERM" && answer.signal.is_some() && !answer.stdout.is_empty() {
             let run = Run::of(answer);
             for (company, line) in &run.lines {
                 let is_there = many.table(&to, company).names().len() > 1;
-                assert_eq!(is_there, line["outcome"] == "exported", "{company} {line}");
+                assert_eq!(is_there, line["outcome"] == "exported", "{company} {line} {moment}");
             }
         }
         let again = many.export(&to, &[]);
-        assert_eq!((again.code(), again.summary["exported"].as_u64()), (0, Some(8)), "{again:?}");
+        let exported = again.summary["exported"].as_u64();
+        assert_eq!((again.code(), exported), (0, Some(8)), "{moment}: {again:?}");
         for (company, (ids, is_clean)) in state(&many, &to) {
             // `live` asserts that no file is added twice.
-            assert_eq!(ids, whole[&company].0, "{company} {name} {moment}");
-            assert!(is_clean || name == "KILL", "{company} {name} {moment}");
+            assert_eq!(ids, whole[&company].0, "{company} {moment}");
+            assert!(is_clean || name == "KILL", "{company} {moment}");
         }
         std::fs::remove_dir_all(many.connector.folder().join(&to)).unwrap();
     }
+}
+
+#[test]
+fn after_a_signal_at_any_moment_the_same_run_again_is_as_if_nothing_had_happened() {
+    as_if_nothing_had_happened("TERM");
+}
+
+#[test]
+fn after_a_kill_at_any_moment_the_same_run_again_is_as_if_nothing_had_happened() {
+    as_if_nothing_had_happened("KILL");
 }

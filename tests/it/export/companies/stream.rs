@@ -13,7 +13,7 @@ fn streamed(many: &Many, more: &[&str]) -> (BTreeMap<String, Vec<serde_json::Val
     let mut rows: BTreeMap<String, Vec<serde_json::Value>> = BTreeMap::new();
     for mut row in stream_rows(&answer.stdout) {
         assert_eq!(row.as_object().unwrap().keys().next().unwrap(), "company");
-        let company = row.as_object_mut().unwrap().remove("company").unwrap();
+        let company = row.as_object_mut().unwrap().shift_remove("company").unwrap();
         rows.entry(company.as_str().unwrap().to_owned()).or_default().push(row);
     }
     let report = answer.stderr.clone();
@@ -64,7 +64,8 @@ fn its_columns_are_the_company_and_those_of_a_single_stream() {
         assert_eq!(columns(row), columns(&stream_rows(&single.stdout)[0]));
     }
     // A field that one company leaves out is null: the others have it.
-    let own = r#"{"authentication_token": "demo-token-0002", "exclude_fields": "name,salesPerson"}"#;
+    let own =
+        r#"{"authentication_token": "demo-token-0002", "exclude_fields": "name,salesPerson"}"#;
     std::fs::remove_file(many.tokens().join("company-0002")).unwrap();
     std::fs::write(many.tokens().join("company-0002.json"), own).unwrap();
     let (rows, run) = streamed(&many, &[]);
