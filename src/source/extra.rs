@@ -1,12 +1,16 @@
 //! The members of a record that are not declared, as one JSON object on one line.
 
-use serde_json::Value;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
 use super::json::Text;
 use super::tally::Tally;
 
 /// A number of at most this many characters is one for every reader of JSON.
 const MAX_SHORT_NUMBER_CHARS: usize = 16;
+
+/// The most levels of nesting of a value. Many readers take 127, as serde does, and a message adds up to 7 around it.
+const MAX_DEPTH: u32 = 120;
 
 /// Writes the members into `object`, as they came but on one line. A value that JSON allows and its
 /// readers refuse (half a character, a number beyond every float, nesting without end) would cost the
@@ -54,8 +58,77 @@ fn is_readable(value: &str) -> bool {
         }
         _ => true,
     };
-    // Many readers take 127 levels of nesting, as serde does, and a message adds up to 7 around the value.
-    is_plain || serde_json::from_str::<Value>(&format!("[[[[[[[{value}]]]]]]]")).is_ok()
+    let mut json = serde_json::Deserializer::from_str(value);
+    is_plain || Readable { levels_left: MAX_DEPTH }.deserialize(&mut json).is_ok()
+}
+
+/// Reads a value as its readers would, and keeps nothing of it: a list of twenty million numbers is forty megabytes of
+/// text, and many times that as values.
+struct Readable {
+    levels_left: u32,
+}
+
+impl Readable {
+    fn deeper<E: Error>(&self) -> Result<Self, E> {
+        let levels_left = self.levels_left.checked_sub(1);
+        levels_left
+            .map(|levels_left| Self { levels_left })
+            .ok_or_else(|| E::custom("nested too deep"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Readable {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a value that is not nested too deep")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let deeper = self.deeper()?.levels_left;
+        while list.next_element_seed(Self { levels_left: deeper })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
+        let deeper = self.deeper()?.levels_left;
+        while object.next_key_seed(Self { levels_left: deeper })?.is_some() {
+            object.next_value_seed(Self { levels_left: deeper })?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

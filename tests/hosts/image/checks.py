@@ -217,7 +217,8 @@ def test_a_full_and_an_incremental_read_give_what_the_executable_gives(container
     assert len(inside.rows) == 300
     assert inside.rows == outside.rows
     assert inside.statuses == outside.statuses
-    assert inside.stream_state == outside.stream_state
+    states = [{**run.stream_state, "list": run.stream_state["list"]["count"]} for run in (inside, outside)]
+    assert states[0] == states[1], "but for when each received the list"
     changed = company.change(7)
     inside, outside = (one.read(settings, state=state_of(inside.stream_state)).succeeded() for one in (container, connector))
     assert changed <= {row["id"] for row in inside.rows}
