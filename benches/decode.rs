@@ -17,7 +17,7 @@ use kometsales::error::{Error, Result};
 use kometsales::log::Level;
 use kometsales::model::arrow::Selection;
 use kometsales::model::{Timestamp, Zone};
-use kometsales::output::rows::Rows;
+use kometsales::output::rows::Lines;
 use kometsales::plan::{Mode, Plan, Request};
 use kometsales::receipt::Receipt;
 use kometsales::sink::{Answer, Reply, Sink};
@@ -45,6 +45,11 @@ impl Reading {
         };
         let plan = Plan::new(&config, request, Timestamp::from(chrono::Utc::now()));
         Self { config, plan }
+    }
+
+    /// The same for lines.
+    fn for_lines(self) -> Self {
+        Self { plan: self.plan.for_lines(), ..self }
     }
 
     /// Decodes the reply and drops its batches as they come, or keeps them.
@@ -88,6 +93,10 @@ fn from_reply_to_batches(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| reading.read(reply, |batch| drop(black_box(batch))));
         });
+        let reading = reading.for_lines();
+        group.bench_function(&format!("{name}, for lines"), |bencher| {
+            bencher.iter(|| reading.read(reply, |batch| drop(black_box(batch))));
+        });
     }
     group.finish();
 }
@@ -95,16 +104,17 @@ fn from_reply_to_batches(criterion: &mut Criterion) {
 fn from_batches_to_lines(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("from batches to lines");
     group.sample_size(15);
-    let reading = Reading::new(Selection::all(&CUSTOMERS));
+    let reading = Reading::new(Selection::all(&CUSTOMERS)).for_lines();
     let mut batches = Vec::new();
     let receipt = reading.read(&compact(), |batch| batches.push(batch));
+    let form = Lines::new(&CUSTOMERS, &Selection::all(&CUSTOMERS), "", "\n");
     let mut lines = Vec::new();
-    write_rows(&batches, &mut lines);
+    write_rows(&form, &batches, &mut lines);
     group.throughput(Throughput::Bytes(lines.len() as u64));
     group.bench_function("rows", |bencher| {
         bencher.iter(|| {
             lines.clear();
-            write_rows(black_box(&batches), &mut lines);
+            write_rows(&form, black_box(&batches), &mut lines);
         });
     });
     let console = Console::new(io::sink(), Level::Error);
@@ -150,12 +160,11 @@ impl Reply for AtHand<'_> {
     }
 }
 
-fn write_rows(batches: &[RecordBatch], lines: &mut Vec<u8>) {
+fn write_rows(form: &Lines, batches: &[RecordBatch], lines: &mut Vec<u8>) {
     for batch in batches {
-        let rows = Rows::of(batch).unwrap();
+        let rows = form.rows(batch).unwrap();
         for row in 0..batch.num_rows() {
-            rows.write(row, lines);
-            lines.push(b'\n');
+            rows.write(row, lines).unwrap();
         }
     }
 }

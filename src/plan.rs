@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use crate::config::Config;
 use crate::config::privacy::Privacy;
 use crate::model::arrow::Selection;
+use crate::model::texts::Form;
 use crate::model::time::day_before;
 use crate::model::{Stream, Timestamp};
 use crate::state::{List, State};
@@ -62,6 +63,8 @@ pub struct Plan {
     pub stream: &'static Stream,
     /// The fields to emit: those that were asked for, without the ones that `exclude_fields` leaves out.
     pub selection: Selection,
+    /// In which form rows wait for their sink.
+    pub form: Form,
     /// Which fields are left out, and which are hashed.
     pub privacy: Privacy,
     /// The whole list, or what changed.
@@ -147,6 +150,7 @@ impl Plan {
         Self {
             stream,
             selection,
+            form: Form::Columns,
             privacy: config.privacy.clone(),
             mode,
             query,
@@ -162,6 +166,11 @@ impl Plan {
             filters: filters(config),
             warnings,
         }
+    }
+
+    /// The same plan for a sink that makes lines of its rows: see [`Form::Texts`].
+    pub fn for_lines(self) -> Self {
+        Self { form: Form::Texts, ..self }
     }
 
     /// Warns of a start that is later than `now`: nothing of today would be read.

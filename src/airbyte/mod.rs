@@ -155,7 +155,7 @@ fn read_streams<W: Write + Send>(
                 Mode::Incremental => given.of(stream, config.zone)?,
             };
             let request = Request { stream, selection, mode, state, full_list_hours: None };
-            Ok(Plan::new(&config, request, Timestamp::from(Utc::now())))
+            Ok(Plan::new(&config, request, Timestamp::from(Utc::now())).for_lines())
         };
         wanted.into_iter().map(plan).collect::<Result<Vec<Plan>>>()
     });

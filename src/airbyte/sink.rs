@@ -14,7 +14,7 @@ use crate::model::arrow::EXTRA_NULLED;
 use crate::model::stream::EXTRA;
 use crate::model::{Stream, Timestamp};
 use crate::output::blocks::Block;
-use crate::output::rows::Rows;
+use crate::output::rows::Lines;
 use crate::plan::Plan;
 use crate::secret::{Redactor, Token};
 use crate::sink::{Reply, Sink};
@@ -111,7 +111,7 @@ impl<W: Write + Send> Sink for &Console<W> {
 
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
         let (stream, rows) = (plan.stream, reply.receipt().rows);
-        let records = Records::new(stream, reply.receipt().extracted_at);
+        let records = Records::new(plan, reply.receipt().extracted_at);
         self.status(stream.name, Status::Running)?;
         self.say(&message::estimate(stream, rows, now()))?;
         while let Some(batch) = reply.next_batch()? {
@@ -129,34 +129,35 @@ impl<W: Write + Send> Sink for &Console<W> {
     }
 }
 
-/// What surrounds the values of each record of a stream: `AirbyteRecordMessage`.
+/// The records of a stream: `AirbyteRecordMessage`.
 struct Records {
     stream: &'static Stream,
-    prefix: Vec<u8>,
-    suffix: Vec<u8>,
+    lines: Lines,
 }
 
+/// What ends a record.
+const END: &str = "}}\n";
+
 impl Records {
-    fn new(stream: &'static Stream, extracted_at: Timestamp) -> Self {
-        let name = json!(stream.name);
-        Self {
-            stream,
-            prefix: format!(r#"{{"type":"RECORD","record":{{"stream":{name},"data":"#).into_bytes(),
-            suffix: format!(r#","emitted_at":{}"#, extracted_at.millis()).into_bytes(),
-        }
+    fn new(plan: &Plan, extracted_at: Timestamp) -> Self {
+        let name = json!(plan.stream.name);
+        let prefix = format!(r#"{{"type":"RECORD","record":{{"stream":{name},"data":"#);
+        let suffix = format!(r#","emitted_at":{}"#, extracted_at.millis());
+        let lines = Lines::new(plan.stream, &plan.selection, &prefix, &(suffix + END));
+        Self { stream: plan.stream, lines }
     }
 
     fn write<W: Write>(&self, batch: &RecordBatch, output: &mut Block<W>) -> Result<()> {
-        let rows = Rows::of(batch)?;
+        let rows = self.lines.rows(batch)?;
         for row in 0..batch.num_rows() {
-            let line = output.lines();
-            line.extend_from_slice(&self.prefix);
-            rows.write(row, line);
-            line.extend_from_slice(&self.suffix);
-            if rows.nulled(row) != 0 {
-                changes(self.stream, rows.nulled(row), line);
+            let lines = output.lines();
+            rows.write(row, lines)?;
+            let nulled = rows.nulled(row);
+            if nulled != 0 {
+                lines.truncate(lines.len() - END.len());
+                changes(self.stream, nulled, lines);
+                lines.extend_from_slice(END.as_bytes());
             }
-            line.extend_from_slice(b"}}\n");
             output.line_ended()?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Where a JSON string has to be looked at more closely.
+//! Where a JSON string has to be looked at more closely, and what is written there.
 
 const EVERY_BYTE: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
@@ -30,6 +30,45 @@ pub fn plain_prefix(bytes: &[u8]) -> usize {
         plain += 8;
     }
     plain + rest.iter().take_while(|&&byte| byte != b'"' && byte != b'\\' && byte >= 0x20).count()
+}
+
+/// Adds a text as it is written between the quotes of a JSON string.
+///
+/// ```
+/// let mut json = Vec::new();
+/// kometsales::model::escape::escape("A \"B\" é\n", &mut json);
+/// assert_eq!(json, r#"A \"B\" é\n"#.as_bytes());
+/// ```
+#[inline]
+pub fn escape(text: &str, json: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    loop {
+        let (plain, special) = rest.split_at(plain_prefix(rest));
+        json.extend_from_slice(plain);
+        let Some((&byte, after)) = special.split_first() else { return };
+        escape_byte(byte, json);
+        rest = after;
+    }
+}
+
+fn escape_byte(byte: u8, json: &mut Vec<u8>) {
+    const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
+    let short = match byte {
+        b'"' => b'"',
+        b'\\' => b'\\',
+        0x08 => b'b',
+        0x0c => b'f',
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        _ => {
+            json.extend_from_slice(b"\\u00");
+            json.push(HEXADECIMAL[usize::from(byte >> 4)]);
+            json.push(HEXADECIMAL[usize::from(byte & 15)]);
+            return;
+        }
+    };
+    json.extend_from_slice(&[b'\\', short]);
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod docs;
 pub mod escape;
 pub mod json_schema;
 pub mod stream;
+pub mod texts;
 pub mod time;
 
 pub use stream::{Field, Filter, Role, Stream, Type};

@@ -77,6 +77,31 @@ impl Timestamp {
         }
     }
 
+    /// Adds the instant as it is shown, without the machinery of formatting.
+    pub fn write(self, text: &mut Vec<u8>) {
+        let civil = self.civil();
+        let digit = |number: u32| b'0' + (number % 10) as u8;
+        let two = |number: u32| [digit(number / 10), digit(number)];
+        let [year1, year2] = two(civil.year / 100);
+        let [year3, year4] = two(civil.year % 100);
+        let [month1, month2] = two(civil.month);
+        let [day1, day2] = two(civil.day);
+        let [hour1, hour2] = two(civil.hour);
+        let [minute1, minute2] = two(civil.minute);
+        let [second1, second2] = two(civil.second);
+        text.extend_from_slice(&[
+            year1, year2, year3, year4, b'-', month1, month2, b'-', day1, day2, b'T', hour1, hour2,
+            b':', minute1, minute2, b':', second1, second2,
+        ]);
+        if civil.micros != 0 {
+            let [micros1, micros2] = two(civil.micros / 10_000);
+            let [micros3, micros4] = two(civil.micros / 100 % 100);
+            let [micros5, micros6] = two(civil.micros % 100);
+            text.extend_from_slice(&[b'.', micros1, micros2, micros3, micros4, micros5, micros6]);
+        }
+        text.push(b'Z');
+    }
+
     fn to_naive_utc(self) -> NaiveDateTime {
         DateTime::from_timestamp_micros(self.0).unwrap_or_default().naive_utc()
     }
@@ -169,6 +194,11 @@ impl Zone {
         name.parse().ok().map(Self)
     }
 
+    /// Whether it is UTC itself.
+    pub fn is_utc(&self) -> bool {
+        self.0 == Tz::UTC
+    }
+
     /// The IANA name.
     pub fn name(&self) -> &'static str {
         self.0.name()
@@ -200,7 +230,7 @@ impl Zone {
         }
         let local = local + micros;
         match rest {
-            [] if self.0 == Tz::UTC => Timestamp::from_micros(local),
+            [] if self.is_utc() => Timestamp::from_micros(local),
             [] => {
                 let local = Timestamp::from_micros(local)?.to_naive_utc();
                 Timestamp::from_micros(self.instant(local)?)

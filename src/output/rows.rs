@@ -1,184 +1,148 @@
 //! From a batch to lines of JSON, one for each row: what protocols on stdout are made of.
 //!
-//! The rows are written from the typed arrays by hand, twice as fast as a general encoder; the tests
-//! hold that its output is the same, byte for byte.
+//! The values are JSON already (see [`crate::model::texts`]), so a line is copied together. Its pieces are short, so they are copied
+//! as blocks of a fixed size, which is a few instructions; what is copied too much is copied over by the next piece.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType, UInt64Type};
-use arrow_array::{
-    Array, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    UInt64Array,
-};
-use arrow_schema::DataType;
+use arrow_array::types::UInt64Type;
+use arrow_array::{BinaryArray, RecordBatch, UInt64Array};
 
 use crate::error::{Error, Result};
-use crate::model::Timestamp;
-use crate::model::arrow::NULLED;
-use crate::model::escape::plain_prefix;
+use crate::model::Stream;
+use crate::model::arrow::{NULLED, Selection};
 use crate::model::stream::EXTRA;
+use crate::model::texts::{TEXTS, next};
 
-/// The columns of a batch, ready to be written row by row.
+/// Bytes that are copied together.
+const BLOCK: usize = 32;
+
+/// The lines of a stream: what is before each value, and behind the last one.
+#[derive(Debug)]
+pub struct Lines {
+    before: Vec<Piece>,
+    after: Piece,
+    /// Bytes of all of them, and of a block.
+    bytes: usize,
+}
+
+/// What is the same in every line, with room behind it.
+#[derive(Debug)]
+struct Piece {
+    padded: Vec<u8>,
+    bytes: usize,
+}
+
+impl Piece {
+    fn new(text: &str) -> Self {
+        let padded = [text.as_bytes(), &[0; BLOCK]].concat();
+        Self { padded, bytes: text.len() }
+    }
+}
+
+/// The rows of one batch.
 pub struct Rows<'a> {
-    /// For each column how it begins, what it is written as where it is null, and its values.
-    columns: Vec<(String, String, Column<'a>)>,
+    lines: &'a Lines,
+    texts: &'a BinaryArray,
     nulled: &'a UInt64Array,
 }
 
-enum Column<'a> {
-    Text(&'a StringArray),
-    /// Text that is JSON already.
-    Json(&'a StringArray),
-    Integer(&'a Int64Array),
-    Boolean(&'a BooleanArray),
-    Timestamp(&'a TimestampMicrosecondArray),
-}
-
-impl<'a> Rows<'a> {
-    /// The rows of a batch of the schema in [`crate::model::arrow::schema`].
-    ///
-    /// # Errors
-    /// `System`: a column of another type, which is a fault of this program.
-    pub fn of(batch: &'a RecordBatch) -> Result<Self> {
-        let schema = batch.schema_ref();
-        let mut columns = Vec::with_capacity(batch.num_columns());
-        let mut nulled = None;
-        for (field, array) in schema.fields().iter().zip(batch.columns()) {
-            let column = match field.data_type() {
-                DataType::UInt64 if field.name() == NULLED => {
-                    nulled = array.as_primitive_opt::<UInt64Type>();
-                    continue;
-                }
-                DataType::Utf8 if field.name() == EXTRA => Column::Json(array.as_string()),
-                DataType::Utf8 => Column::Text(array.as_string()),
-                DataType::Int64 => Column::Integer(array.as_primitive::<Int64Type>()),
-                DataType::Boolean => Column::Boolean(array.as_boolean()),
-                DataType::Timestamp(_, _) => {
-                    Column::Timestamp(array.as_primitive::<TimestampMicrosecondType>())
-                }
-                other => return Err(unexpected(field.name(), other)),
-            };
-            let separator = if columns.is_empty() { '{' } else { ',' };
-            let quote = if matches!(column, Column::Text(_)) { "\"" } else { "" };
-            let name = format!("{separator}\"{}\":", field.name());
-            columns.push((name.clone() + quote, name + "null", column));
-        }
-        let nulled = nulled.ok_or_else(|| unexpected(NULLED, &DataType::Null))?;
-        Ok(Self { columns, nulled })
+impl Lines {
+    /// Lines of the selected fields: `prefix`, a row as a JSON object, and `suffix`.
+    pub fn new(stream: &Stream, selection: &Selection, prefix: &str, suffix: &str) -> Self {
+        let fields = selection.fields.iter().map(|&field| stream.fields[field].name);
+        let names = fields.chain(selection.extra.then_some(EXTRA));
+        let mut separator = format!("{prefix}{{");
+        let before: Vec<Piece> = names
+            .map(|name| {
+                let before = format!("{separator}\"{name}\":");
+                separator = ",".to_owned();
+                Piece::new(&before)
+            })
+            .collect();
+        let after = Piece::new(&format!("}}{suffix}"));
+        let bytes = before.iter().map(|piece| piece.bytes).sum::<usize>() + after.bytes + BLOCK;
+        Self { before, after, bytes }
     }
 
+    /// The rows of a batch in the form of [`Form::Texts`](crate::model::texts::Form::Texts).
+    ///
+    /// # Errors
+    /// `System`: the batch has another form, which is a fault of this program.
+    pub fn rows<'a>(&'a self, batch: &'a RecordBatch) -> Result<Rows<'a>> {
+        let texts = batch.column_by_name(TEXTS).and_then(|texts| texts.as_binary_opt::<i32>());
+        let nulled = batch.column_by_name(NULLED);
+        let nulled = nulled.and_then(|nulled| nulled.as_primitive_opt::<UInt64Type>());
+        match (texts, nulled) {
+            (Some(texts), Some(nulled)) => Ok(Rows { lines: self, texts, nulled }),
+            _ => Err(Error::bug("A batch that is to become lines has another form")),
+        }
+    }
+}
+
+impl Rows<'_> {
     /// Which values of a row were invalid: one bit for each declared field.
     #[inline]
     pub fn nulled(&self, row: usize) -> u64 {
         self.nulled.value(row)
     }
 
-    /// Adds a row as one JSON object.
+    /// Adds a row's line.
+    ///
+    /// # Errors
+    /// `System`: the row does not have as many values as the line.
     #[inline]
-    pub fn write(&self, row: usize, line: &mut Vec<u8>) {
-        for (name, null, column) in &self.columns {
-            let name = name.as_bytes();
-            match column {
-                Column::Text(array) if array.is_valid(row) => {
-                    line.extend_from_slice(name);
-                    text(array.value(row), line);
-                }
-                Column::Json(array) if array.is_valid(row) => {
-                    line.extend_from_slice(name);
-                    line.extend_from_slice(array.value(row).as_bytes());
-                }
-                Column::Integer(array) if array.is_valid(row) => {
-                    line.extend_from_slice(name);
-                    integer(array.value(row), line);
-                }
-                Column::Boolean(array) if array.is_valid(row) => {
-                    line.extend_from_slice(name);
-                    line.extend_from_slice(if array.value(row) { b"true" } else { b"false" });
-                }
-                Column::Timestamp(array) if array.is_valid(row) => {
-                    line.extend_from_slice(name);
-                    timestamp(array.value(row), line);
-                }
-                _ => line.extend_from_slice(null.as_bytes()),
+    pub fn write(&self, row: usize, line: &mut Vec<u8>) -> Result<()> {
+        let start = line.len();
+        let (from, to) = match self.texts.value_offsets().get(row..row + 2) {
+            Some(&[from, to]) => (from as usize, to as usize),
+            _ => (0, 0),
+        };
+        // The lengths of the texts are among them, so this is enough.
+        line.resize(start + self.lines.bytes + (to - from), 0);
+        let written = self.fill(from, to, &mut line[start..]);
+        line.truncate(start + written.unwrap_or_default());
+        written.map(|_| ()).ok_or_else(|| {
+            Error::system("A row that came back from the temporary file is damaged. Check that disk, and run again.")
+        })
+    }
+
+    /// How many bytes of the line are filled; `None` if the row's texts are not as many as the line needs.
+    #[inline]
+    fn fill(&self, from: usize, to: usize, line: &mut [u8]) -> Option<usize> {
+        let texts = self.texts.value_data();
+        let row = texts.get(..to)?;
+        let (mut at, mut filled) = (from, 0);
+        for before in &self.lines.before {
+            filled = copy(&before.padded, before.bytes, line, filled)?;
+            let (from, to) = next(row, at)?;
+            filled = copy(texts.get(from..)?, to - from, line, filled)?;
+            at = to;
+        }
+        if at != to {
+            return None;
+        }
+        copy(&self.lines.after.padded, self.lines.after.bytes, line, filled)
+    }
+}
+
+/// Copies so many bytes to a place in the line, in whole blocks where both sides have room for them. Gives the place
+/// behind them.
+#[inline(always)]
+fn copy(from: &[u8], bytes: usize, line: &mut [u8], at: usize) -> Option<usize> {
+    let mut done = 0;
+    while done < bytes {
+        let to = line.get_mut(at + done..)?;
+        let rest = from.get(done..)?;
+        match (to.first_chunk_mut::<BLOCK>(), rest.first_chunk::<BLOCK>()) {
+            (Some(to), Some(from)) => *to = *from,
+            _ => {
+                to.get_mut(..bytes - done)?.copy_from_slice(rest.get(..bytes - done)?);
+                break;
             }
         }
-        line.push(b'}');
+        done += BLOCK;
     }
-}
-
-fn unexpected(name: &str, kind: &DataType) -> Error {
-    Error::bug(&format!("Column `{name}` of a batch is of type {kind}"))
-}
-
-/// A text and its closing quote.
-#[inline]
-fn text(text: &str, line: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    loop {
-        let (plain, special) = rest.split_at(plain_prefix(rest));
-        line.extend_from_slice(plain);
-        let Some((&byte, after)) = special.split_first() else { break };
-        escape(byte, line);
-        rest = after;
-    }
-    line.push(b'"');
-}
-
-fn escape(byte: u8, line: &mut Vec<u8>) {
-    const HEXADECIMAL: &[u8; 16] = b"0123456789abcdef";
-    let short = match byte {
-        b'"' => b'"',
-        b'\\' => b'\\',
-        0x08 => b'b',
-        0x0c => b'f',
-        b'\n' => b'n',
-        b'\r' => b'r',
-        b'\t' => b't',
-        _ => {
-            line.extend_from_slice(b"\\u00");
-            line.push(HEXADECIMAL[usize::from(byte >> 4)]);
-            line.push(HEXADECIMAL[usize::from(byte & 15)]);
-            return;
-        }
-    };
-    line.extend_from_slice(&[b'\\', short]);
-}
-
-#[inline]
-fn integer(number: i64, line: &mut Vec<u8>) {
-    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-}
-
-/// RFC 3339 in UTC, as [`Timestamp`] shows it, without the machinery of formatting.
-#[inline]
-fn timestamp(micros: i64, line: &mut Vec<u8>) {
-    let Some(timestamp) = Timestamp::from_micros(micros) else {
-        line.extend_from_slice(b"null");
-        return;
-    };
-    let civil = timestamp.civil();
-    let digit = |number: u32| b'0' + (number % 10) as u8;
-    let two = |number: u32| [digit(number / 10), digit(number)];
-    let [year1, year2] = two(civil.year / 100);
-    let [year3, year4] = two(civil.year % 100);
-    let [month1, month2] = two(civil.month);
-    let [day1, day2] = two(civil.day);
-    let [hour1, hour2] = two(civil.hour);
-    let [minute1, minute2] = two(civil.minute);
-    let [second1, second2] = two(civil.second);
-    let whole = [
-        b'"', year1, year2, year3, year4, b'-', month1, month2, b'-', day1, day2, b'T', hour1,
-        hour2, b':', minute1, minute2, b':', second1, second2, b'Z', b'"',
-    ];
-    if civil.micros == 0 {
-        line.extend_from_slice(&whole);
-        return;
-    }
-    let [micros1, micros2] = two(civil.micros / 10_000);
-    let [micros3, micros4] = two(civil.micros / 100 % 100);
-    let [micros5, micros6] = two(civil.micros % 100);
-    line.extend_from_slice(&whole[..20]);
-    line.extend_from_slice(&[b'.', micros1, micros2, micros3, micros4, micros5, micros6]);
-    line.extend_from_slice(&whole[20..]);
+    Some(at + bytes)
 }
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ fn synchronise(
         };
         let (selection, mode) = (selection.clone(), *mode);
         let request = Request { stream, selection, mode, state, full_list_hours: None };
-        Ok(Plan::new(&config, request, Timestamp::from(Utc::now())))
+        Ok(Plan::new(&config, request, Timestamp::from(Utc::now())).for_lines())
     };
     let plans = wanted.iter().map(plan).collect::<Result<Vec<Plan>>>()?;
     let activate_versions = protocol_flag(&parts, ACTIVATE_VERSIONS)?.unwrap_or(false);

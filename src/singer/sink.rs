@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::log::Log;
 use crate::model::Timestamp;
 use crate::output::blocks::Block;
-use crate::output::rows::Rows;
+use crate::output::rows::Lines;
 use crate::plan::Plan;
 use crate::receipt::Receipt;
 use crate::sink::{Reply, Sink};
@@ -56,14 +56,11 @@ impl<'l, W: Write> Tap<'l, W> {
         self.say(&schema)
     }
 
-    /// Writes a line for each row: `prefix`, its values, `suffix`.
-    fn records(&mut self, batch: &RecordBatch, prefix: &[u8], suffix: &[u8]) -> Result<()> {
-        let rows = Rows::of(batch)?;
+    /// Writes a line for each row.
+    fn records(&mut self, batch: &RecordBatch, lines: &Lines) -> Result<()> {
+        let rows = lines.rows(batch)?;
         for row in 0..batch.num_rows() {
-            let line = self.output.lines();
-            line.extend_from_slice(prefix);
-            rows.write(row, line);
-            line.extend_from_slice(suffix);
+            rows.write(row, self.output.lines())?;
             self.output.line_ended()?;
         }
         Ok(())
@@ -166,8 +163,9 @@ impl<W: Write> Sink for Selected<'_, '_, W> {
         let member = member.map_or_else(String::new, |number| format!(r#","version":{number}"#));
         let prefix = format!(r#"{{"type":"RECORD","stream":{},"record":"#, json!(name));
         let suffix = format!("{member},\"time_extracted\":\"{extracted_at}\"}}\n");
+        let lines = Lines::new(plan.stream, &plan.selection, &prefix, &suffix);
         while let Some(batch) = reply.next_batch()? {
-            self.tap.records(&batch, prefix.as_bytes(), suffix.as_bytes())?;
+            self.tap.records(&batch, &lines)?;
         }
         self.tap.save(&reply.finish()?, version)
     }

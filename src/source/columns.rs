@@ -17,10 +17,10 @@ use crate::model::{Field, Stream, Timestamp, Type, Zone};
 use crate::secret::Hasher;
 
 /// Rows in one batch at the most. Smaller batches are slower, larger ones are not faster.
-const MAX_BATCH_ROWS: usize = 8192;
+pub(super) const MAX_BATCH_ROWS: usize = 8192;
 
 /// Bytes of text that end a batch before its rows do, so that it is small even if its records are not.
-const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Text of a column whose size is not known yet, in bytes a row.
 const GUESSED_ROW_BYTES: usize = 8;
@@ -31,6 +31,7 @@ pub(crate) struct Columns {
     columns: Vec<Column>,
     extra: Option<TextColumn>,
     nulled: UInt64Builder,
+    zone: Zone,
     rows: usize,
     /// Of text, `_extra` included.
     bytes: usize,
@@ -69,7 +70,12 @@ impl TextColumn {
 
 impl Columns {
     /// Empty columns for the selected fields. Nothing but the hash is ever kept of a field that is hashed.
-    pub(crate) fn new(stream: &Stream, selection: &Selection, privacy: &Privacy) -> Self {
+    pub(crate) fn new(
+        stream: &Stream,
+        selection: &Selection,
+        privacy: &Privacy,
+        zone: Zone,
+    ) -> Self {
         let column = |field: &Field| match field.kind {
             Type::Text => match privacy.hasher(field.name) {
                 Some(hasher) => {
@@ -86,6 +92,7 @@ impl Columns {
             columns: selection.fields.iter().map(|&index| column(&stream.fields[index])).collect(),
             extra: selection.extra.then(TextColumn::new),
             nulled: UInt64Builder::with_capacity(MAX_BATCH_ROWS),
+            zone,
             rows: 0,
             bytes: 0,
         }
@@ -93,13 +100,7 @@ impl Columns {
 
     /// Adds a value to a column. False if it is not of the column's type and became null.
     #[inline]
-    pub(crate) fn push(
-        &mut self,
-        column: usize,
-        value: Value<'_>,
-        zone: Zone,
-        buffer: &mut String,
-    ) -> bool {
+    pub(crate) fn push(&mut self, column: usize, value: Value<'_>, buffer: &mut String) -> bool {
         match &mut self.columns[column] {
             Column::Text(text) => match convert::text(value, buffer) {
                 Converted::Valid(value) => {
@@ -137,9 +138,7 @@ impl Columns {
                 return value != Converted::Invalid;
             }
             Column::Timestamp(_) => {
-                let value = convert::timestamp(value, zone);
-                self.push_timestamp(column, value.valid());
-                return value != Converted::Invalid;
+                return self.push_timestamp(column, convert::timestamp(value, self.zone));
             }
         }
         true
@@ -155,10 +154,11 @@ impl Columns {
 
     /// Adds a timestamp that has been converted already.
     #[inline]
-    pub(crate) fn push_timestamp(&mut self, column: usize, value: Option<Timestamp>) {
+    pub(crate) fn push_timestamp(&mut self, column: usize, value: Converted<Timestamp>) -> bool {
         if let Column::Timestamp(builder) = &mut self.columns[column] {
-            builder.append_option(value.map(Timestamp::micros));
+            builder.append_option(value.valid().map(Timestamp::micros));
         }
+        value != Converted::Invalid
     }
 
     /// Ends a row: its unknown fields as one JSON object, and which of its values became null.

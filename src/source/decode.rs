@@ -3,20 +3,20 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::columns::Columns;
 use super::convert::{self, Converted};
 use super::envelope::{Elements, Envelope};
 use super::extra;
-use super::json::{Parser, Stop, Text, Value};
+use super::json::{Expected, Parser, Stop, Text, Value};
 use super::list::List;
 use super::rejects::Rejects;
+use super::rows::Rows;
 use super::scratch::Scratch;
 use super::spool::Spool;
 use super::tally::Tally;
 use crate::config::Config;
 use crate::error::Result;
 use crate::model::arrow::EXTRA_NULLED;
-use crate::model::{Stream, Timestamp, Zone};
+use crate::model::{Field, Stream, Timestamp, Zone};
 use crate::plan::Plan;
 use crate::receipt::Reject;
 
@@ -28,7 +28,7 @@ pub(crate) struct Decoder<'a> {
     now: Timestamp,
     scratch: &'a Scratch,
     in_memory: usize,
-    columns: Columns,
+    rows: Rows,
     order: Order,
     /// What has been decoded.
     pub(crate) decoded: Decoded<'a>,
@@ -72,12 +72,13 @@ struct Order {
     /// By position among the declared fields; the one after the last is for the first member.
     next: Vec<usize>,
     /// How a member of each declared field begins: `"id":`.
-    beginnings: Vec<String>,
+    beginnings: Vec<Expected>,
 }
 
 impl Order {
     fn new(stream: &Stream) -> Self {
-        let beginnings = stream.fields.iter().map(|field| format!("\"{}\":", field.name)).collect();
+        let beginning = |field: &Field| Expected::new(format!("\"{}\":", field.name));
+        let beginnings = stream.fields.iter().map(beginning).collect();
         Self { next: vec![0; stream.fields.len() + 1], beginnings }
     }
 
@@ -135,7 +136,7 @@ impl<'a> Decoder<'a> {
             now,
             scratch,
             in_memory,
-            columns: Columns::new(plan.stream, &plan.selection, &plan.privacy),
+            rows: Rows::of(plan, config.zone),
             order: Order::new(plan.stream),
             decoded: Decoded::new(plan.stream, scratch, in_memory),
             position: 0,
@@ -149,8 +150,8 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// `System` if the spool cannot be written.
     pub(crate) fn finish(mut self) -> Result<Decoded<'a>> {
-        if !self.columns.is_empty() {
-            self.decoded.spool.push(self.columns.finish()?)?;
+        if !self.rows.is_empty() {
+            self.decoded.spool.push(self.rows.finish()?)?;
         }
         Ok(self.decoded)
     }
@@ -215,14 +216,13 @@ impl<'a> Decoder<'a> {
         }
         let mut nulled = 0;
         for (column, &field) in selection.fields.iter().enumerate() {
+            let value = members.get(field);
             let valid = if field == stream.key_index() {
-                self.columns.push_integer(column, key);
-                true
+                self.rows.push_integer(column, key)
             } else if Some(field) == stream.cursor_index() {
-                self.columns.push_timestamp(column, updated.valid());
-                updated != Converted::Invalid
+                self.rows.push_timestamp(column, value, updated)
             } else {
-                self.columns.push(column, members.get(field), self.zone, &mut self.text)
+                self.rows.push(column, value, &mut self.text)
             };
             if !valid {
                 nulled |= 1 << field;
@@ -234,10 +234,10 @@ impl<'a> Decoder<'a> {
             let is_whole = extra::write(&members.unknown, &mut self.decoded.tally, &mut self.extra);
             nulled |= if is_whole || !selection.extra { 0 } else { EXTRA_NULLED };
         }
-        self.columns.end_row(has_extra.then_some(self.extra.as_str()), nulled);
+        self.rows.end_row(has_extra.then_some(self.extra.as_str()), nulled)?;
         self.decoded.tally.rows += 1;
-        if self.columns.is_full() {
-            self.decoded.spool.push(self.columns.finish()?)?;
+        if self.rows.is_full() {
+            self.decoded.spool.push(self.rows.finish()?)?;
         }
         Ok(())
     }
@@ -263,7 +263,7 @@ impl<'a> Decoded<'a> {
 
 impl Elements for Decoder<'_> {
     fn begin(&mut self) -> Result<(), Stop> {
-        self.columns = Columns::new(self.plan.stream, &self.plan.selection, &self.plan.privacy);
+        self.rows = Rows::of(self.plan, self.zone);
         self.decoded = Decoded::new(self.plan.stream, self.scratch, self.in_memory);
         self.position = 0;
         Ok(())

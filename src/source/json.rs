@@ -6,8 +6,10 @@
 
 use std::borrow::Cow;
 
+mod expected;
 mod walk;
 
+pub(crate) use expected::Expected;
 pub(crate) use walk::Walk;
 
 use crate::error::Error;
@@ -192,12 +194,12 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads `expected` if it is next, byte for byte.
-    #[inline]
-    pub(crate) fn skip(&mut self, expected: &str) -> bool {
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, expected: &Expected) -> bool {
         let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let stands_here = rest.starts_with(expected.as_bytes());
-        self.at += if stands_here { expected.len() } else { 0 };
-        stands_here
+        let length = expected.prefix_of(rest);
+        self.at += length.unwrap_or_default();
+        length.is_some()
     }
 
     /// The text is not JSON at the present position.

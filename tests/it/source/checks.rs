@@ -8,7 +8,7 @@ use kometsales::config::Config;
 use kometsales::error::{Error, Result};
 use kometsales::model::arrow::Selection;
 use kometsales::model::{Timestamp, Zone};
-use kometsales::output::rows::Rows;
+use kometsales::output::rows::Lines;
 use kometsales::plan::{Mode, Plan, Request};
 use kometsales::receipt::Receipt;
 use kometsales::source::{Scratch, prove};
@@ -70,15 +70,17 @@ impl Reading {
     /// Proves a reply and takes everything out of it.
     pub fn prove(&self, body: impl BufRead) -> Result<Proved> {
         let Self { config, plan, scratch, now } = self;
+        let plan = &plan.clone().for_lines();
         let mut accepted = prove(body, plan, config, *now, scratch, &())?;
         let mut rejects = Vec::new();
         accepted.first_rejects(u64::MAX, |reject| rejects.push((reject.path, reject.reason)))?;
         let (mut lines, mut nulled) = (Vec::new(), Vec::new());
+        let form = Lines::new(plan.stream, &plan.selection, "", "");
         while let Some(batch) = accepted.batches.next_batch()? {
-            let rows = Rows::of(&batch)?;
+            let rows = form.rows(&batch)?;
             for row in 0..batch.num_rows() {
                 let mut line = Vec::new();
-                rows.write(row, &mut line);
+                rows.write(row, &mut line)?;
                 lines.push(String::from_utf8(line).unwrap());
                 nulled.push(rows.nulled(row));
             }

@@ -2,6 +2,7 @@
 
 #[allow(unreachable_pub, reason = "the fuzz targets take it as a library, too")]
 mod checks;
+mod forms;
 mod network;
 mod properties;
 mod reference;

@@ -232,7 +232,7 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 /// An element of the list, nearly always an object with an id.
-fn record() -> impl Strategy<Value = String> {
+pub(super) fn record() -> impl Strategy<Value = String> {
     let id = prop_oneof![9 => r#""?[1-9][0-9]{0,17}"#, 1 => Just("null".to_owned())]
         .prop_map(|id| if id.starts_with('"') { id + "\"" } else { id });
     let members = prop::collection::vec((name(), value()), 0..12);
