@@ -94,7 +94,7 @@ fn from_reply_to_batches(criterion: &mut Criterion) {
             bencher.iter(|| reading.read(reply, |batch| drop(black_box(batch))));
         });
         let reading = reading.for_lines();
-        group.bench_function(&format!("{name}, for lines"), |bencher| {
+        group.bench_function(format!("{name}, for lines"), |bencher| {
             bencher.iter(|| reading.read(reply, |batch| drop(black_box(batch))));
         });
     }
