@@ -208,6 +208,30 @@ def test_the_asset_of_dagster_is_materialized(company, tmp_path, monkeypatch):
         assets.customers()
 
 
+PREFECT = """
+import json, runpy, sys
+import kometsales
+from prefect.states import Failed
+
+module = runpy.run_path(sys.argv[1], run_name="example")
+export, customers = module["export"], module["customers"]
+assert customers.name == "komet" and list(customers.parameters.properties) == ["place"]
+again = [export.retry_condition_fn(export, None, Failed(data=error)) for error in (
+    kometsales.TransientError("gone"), kometsales.AuthError("refused"), OSError("another"))]
+print(json.dumps({"retries": export.retries, "again": again, "rows": export.fn(sys.argv[2])["rows"]}))
+"""
+
+
+def test_the_flow_of_prefect_exports_and_knows_which_failure_passes(company, tmp_path):
+    """Prefect itself, without its server: the task's function, and its condition for another try."""
+    prefect = REPOSITORY / ".venvs/python/prefect/bin/python"
+    environment = {**os.environ, "PYTHONPATH": str(MODULE), "PREFECT_HOME": str(tmp_path / "prefect"), "DO_NOT_TRACK": "1"}
+    command = [prefect, "-c", PREFECT, EXAMPLES / "prefect/flow.py", tmp_path / "lake"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {"retries": 3, "again": [True, False, False], "rows": 60}
+
+
 def test_the_sources_of_dbt_name_columns_of_the_table(company, tmp_path):
     import pyarrow.parquet
 
