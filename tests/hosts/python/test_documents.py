@@ -63,6 +63,8 @@ def test_what_is_called_untried_is_what_no_test_runs():
 @pytest.mark.parametrize("path", sorted(REPOSITORY.glob("docs/*.md")), ids=lambda path: path.name)
 def test_every_page_begins_alike_and_its_blocks_of_yaml_are_yaml(path):
     text = path.read_text()
+    start = "kometsales reads the customers of a flower company out of Komet Sales and writes them where they are needed. This page"
+    assert text.splitlines()[2].startswith(start), path.name
     for page in ("airbyte", "meltano", "export", "companies", "python", "orchestrators", "warehouses", "reference", "compatibility"):
         assert f"({page}.md)" in "\n".join(text.splitlines()[:9]), f"{path.name} does not lead to {page}.md at its start"
     for block in _blocks(path.name, "yaml"):

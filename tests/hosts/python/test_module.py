@@ -101,6 +101,36 @@ def test_a_list_without_rows_is_read_too():
     assert polars.DataFrame(rows).shape == (0, 11)
 
 
+def test_reading_takes_hardly_longer_than_the_command(program, tmp_path):
+    """In turn, the best of five, so that what else the machine does counts little. ROWS=1500000 is what tests/long asks for."""
+    rows = int(os.environ.get("ROWS", "300000"))
+    command = [program, "export", "--config", tmp_path / "config.json", "--to"]
+    times: dict[str, list[float]] = {"module": [], "stream": [], "file": []}
+
+    def timed(name, call):
+        started = time.perf_counter()
+        done = call()
+        times[name].append(time.perf_counter() - started)
+        return done
+
+    def to_stream():
+        with (tmp_path / "rows.arrow").open("wb") as file:
+            subprocess.run([*command, "-"], stdout=file, stderr=subprocess.DEVNULL, check=True, timeout=200)
+
+    with kometsales.simulate(customers=rows) as company:
+        (tmp_path / "config.json").write_text(json.dumps(dict(company)))
+        to_file = [*command, tmp_path / "rows.parquet"]
+        for _ in range(5):
+            assert len(timed("module", lambda: kometsales.read(**company))) == rows
+            timed("stream", to_stream)
+            timed("file", lambda: subprocess.run(to_file, capture_output=True, check=True, timeout=200))
+    best = {name: min(found) for name, found in times.items()}
+    print({name: round(seconds, 2) for name, seconds in best.items()})
+    limit = 1.2 if rows >= 1_500_000 else 1.4
+    assert best["module"] <= limit * best["file"], best
+    assert best["module"] <= limit * best["stream"], best
+
+
 def test_settings_are_taken_as_python_has_them(komet):
     rows = kometsales.read(**komet, timezone=ZoneInfo("America/Bogota"), start_date=date(2000, 1, 2), include_inactive=False, code=None)
     utc = kometsales.read(**komet, include_inactive=False)
