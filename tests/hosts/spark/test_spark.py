@@ -289,9 +289,21 @@ def test_a_company_without_rows_or_a_part_without_companies_is_nothing(komet, re
     assert list(reader(path=str(tmp_path), code="nobody has")) == []
 
 
-def test_a_reader_that_leaves_early_leaves_no_program(komet, reader):
+def test_a_reader_that_leaves_early_leaves_no_program(komet, reader, monkeypatch, tmp_path):
+    """Also where the program has nothing to write and would wait."""
+    script = f'#!/bin/bash\n"{EXECUTABLE}" "$@" --company {OTHERS[0]}\nexec sleep 300\n'
+    (tmp_path / "kometsales").write_text(script)
+    (tmp_path / "kometsales").chmod(0o755)
+    before = os.environ["PATH"]
+    monkeypatch.setenv("PATH", f"{tmp_path}:{before}")
+    started = time.monotonic()
     batches = reader()
     assert next(batches).num_rows > 0
+    batches.close()
+    assert time.monotonic() - started < 100
+    monkeypatch.setenv("PATH", f"{komet.bin}:{before}")
+    batches = reader()
+    next(batches)
     batches.close()
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(komet.tokens) not in running
