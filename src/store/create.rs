@@ -8,7 +8,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use object_store::{
     Result,
 };
 
+use super::clock::Clock;
 use super::explain::kind;
 use crate::backoff::Backoff;
 use crate::error::Kind;
@@ -35,15 +36,63 @@ const MAX_PAUSE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Creating {
     store: Arc<dyn ObjectStore>,
+    clock: Arc<dyn Clock>,
     /// Nobody else writes, so that looking before writing is enough.
     single_writer: bool,
     window: Duration,
 }
 
+/// What follows from an answer that was no plain success.
+#[derive(Debug)]
+enum Verdict {
+    /// The object is there, and it is the one that was sent.
+    Created,
+    /// It is sent again.
+    Again,
+    /// It is not created. Where the error is no conflict, it may yet appear.
+    Failed(Error),
+}
+
+/// Judges an answer that was no plain success, by the object that is read back.
+///
+/// An object that is not there may be on its way. So it is sent again under the same name, until one of both arrives or
+/// somebody else's has; only when time is up the doubt is passed on.
+fn judge(
+    path: &Path,
+    own: &Bytes,
+    answer: Error,
+    there: Result<Option<Bytes>>,
+    is_time_up: bool,
+) -> Verdict {
+    let doubt = match there {
+        Ok(Some(there)) if there == *own => return Verdict::Created,
+        Ok(Some(_)) => return Verdict::Failed(exists(path)),
+        Ok(None) => None,
+        Err(unreadable) => Some(unreadable),
+    };
+    if kind(&answer) != Kind::Transient {
+        return Verdict::Failed(answer);
+    }
+    if !is_time_up {
+        return Verdict::Again;
+    }
+    Verdict::Failed(match (doubt, answer) {
+        (Some(unreadable), _) => unreadable,
+        // It said that somebody's object is there, and there is none.
+        (None, Error::AlreadyExists { .. } | Error::Precondition { .. }) => busy(),
+        (None, answer) => answer,
+    })
+}
+
 impl Creating {
     /// Tries for `window`.
-    pub(super) fn new(store: Arc<dyn ObjectStore>, single_writer: bool, window: Duration) -> Self {
-        Self { store, single_writer, window }
+    pub(super) fn new(
+        store: Arc<dyn ObjectStore>,
+        clock: Arc<dyn Clock>,
+        single_writer: bool,
+        window: Duration,
+    ) -> Self {
+        Self { store, clock, single_writer, window }
     }
 
     async fn create(
@@ -52,31 +101,21 @@ impl Creating {
         payload: PutPayload,
         opts: PutOptions,
     ) -> Result<PutResult> {
-        let started = Instant::now();
+        let started = self.clock.now();
         let mut backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
+        let own = Bytes::from(payload.clone());
         loop {
-            let error = match self.try_once(path, payload.clone(), opts.clone()).await {
+            let answer = match self.try_once(path, payload.clone(), opts.clone()).await {
                 Ok(result) => return Ok(result),
                 Err(error) => error,
             };
-            let doubt = match self.read(path).await {
-                Ok(Some(there)) if there == Bytes::from(payload.clone()) => return Ok(unnamed()),
-                Ok(Some(_)) => return Err(exists(path)),
-                Ok(None) => None,
-                Err(unreadable) => Some(unreadable),
-            };
-            if kind(&error) != Kind::Transient {
-                return Err(error);
+            let there = self.read(path).await;
+            let is_time_up = self.clock.now().saturating_sub(started) >= self.window;
+            match judge(path, &own, answer, there, is_time_up) {
+                Verdict::Created => return Ok(unnamed()),
+                Verdict::Failed(error) => return Err(error),
+                Verdict::Again => self.clock.sleep(backoff.pause(fastrand::f64())).await,
             }
-            if started.elapsed() >= self.window {
-                return Err(match (doubt, error) {
-                    (Some(unreadable), _) => unreadable,
-                    // It said that somebody's object is there, and there is none.
-                    (None, Error::AlreadyExists { .. } | Error::Precondition { .. }) => busy(),
-                    (None, error) => error,
-                });
-            }
-            tokio::time::sleep(backoff.pause(fastrand::f64())).await;
         }
     }
 
@@ -188,3 +227,6 @@ impl ObjectStore for Creating {
         self.store.copy_opts(from, to, options).await
     }
 }
+
+#[cfg(test)]
+mod interleavings;

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::secret::Redactor;
 
+mod clock;
 mod connector;
 mod create;
 mod explain;
@@ -27,8 +28,9 @@ mod slips;
 mod tend;
 mod upload;
 
+pub use clock::Clock;
 pub(crate) use explain::kind_among;
-pub use open::Options;
+pub use open::{Options, Parts};
 pub use place::Place;
 pub(crate) use probe::is_probe;
 pub(crate) use tend::Temporary;

@@ -2,15 +2,17 @@
 
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::{BackoffConfig, ClientConfigKey, ObjectStore, RetryConfig};
+use tokio::runtime::Runtime;
 use url::Url;
 
+use super::clock::{Clock, Machine};
 use super::connector::Connector;
 use super::create::Creating;
 use super::{Place, Store};
@@ -38,6 +40,17 @@ pub struct Options {
     pub interrupt: Interrupt,
     /// The proxies that the environment names.
     pub proxies: Proxies,
+}
+
+/// What a store is made of.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The objects, as their library reaches them.
+    pub objects: Arc<dyn ObjectStore>,
+    /// What pauses between tries are measured and waited for by.
+    pub clock: Arc<dyn Clock>,
+    /// What waits for the network, of several threads.
+    pub runtime: Arc<Runtime>,
 }
 
 /// Settings of the stores' own tools that the library calls by another name.
@@ -86,21 +99,26 @@ impl Store {
                 Error::system(format!("The network cannot be used: {error}. Run again."))
                     .caused_by(error)
             })?;
-        Ok(Self {
-            objects: Arc::new(Creating::new(
-                bare.clone(),
-                options.single_writer,
-                options.retry_window,
-            )),
+        let clock = Arc::new(Machine(Instant::now()));
+        Ok(Self::of(place, options, Parts { objects: bare, clock, runtime: Arc::new(runtime) }))
+    }
+
+    /// The store of a place, of parts that the caller brings.
+    pub fn of(place: &Place, options: &Options, parts: Parts) -> Self {
+        let Parts { objects: bare, clock, runtime } = parts;
+        let Options { settings, single_writer, retry_window, .. } = options;
+        let objects = Creating::new(bare.clone(), clock, *single_writer, *retry_window);
+        Self {
+            objects: Arc::new(objects),
             bare,
-            runtime: Arc::new(runtime),
-            hint: hint(url.scheme(), settings),
+            runtime,
+            hint: hint(place.url().scheme(), settings),
             place: place.clone(),
-            single_writer: options.single_writer,
+            single_writer: *single_writer,
             secrets: Arc::new(secrets(settings)),
             interrupt: options.interrupt.clone(),
             is_proved: false,
-        })
+        }
     }
 }
 
