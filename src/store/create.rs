@@ -5,9 +5,10 @@
 //! So after anything but a plain success the object is read back: our own bytes are success, none are a
 //! reason to try again unless the refusal will last, others are a conflict.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -37,9 +38,25 @@ const MAX_PAUSE: Duration = Duration::from_secs(10);
 pub(super) struct Creating {
     store: Arc<dyn ObjectStore>,
     clock: Arc<dyn Clock>,
+    sent: Arc<Sent>,
     /// Nobody else writes, so that looking before writing is enough.
     single_writer: bool,
     window: Duration,
+}
+
+/// Creations that were sent, and that are there or may yet be.
+#[derive(Debug, Default)]
+pub(super) struct Sent(Mutex<HashSet<Path>>);
+
+impl Sent {
+    /// Whether an object that was to be created may be there: what belongs to it has to stay then.
+    pub(super) fn may_be_there(&self, path: &Path) -> bool {
+        self.paths().contains(path)
+    }
+
+    fn paths(&self) -> MutexGuard<'_, HashSet<Path>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What follows from an answer that was no plain success.
@@ -49,39 +66,44 @@ enum Verdict {
     Created,
     /// It is sent again.
     Again,
-    /// It is not created. Where the error is no conflict, it may yet appear.
-    Failed(Error),
+    /// Another one is there, so that it can never be.
+    Taken(Error),
+    /// It was refused, and it is not there.
+    Refused(Error),
+    /// It is given up, and it may yet appear.
+    InDoubt(Error),
 }
 
-/// Judges an answer that was no plain success, by the object that is read back.
+/// Judges an answer that was no plain success, by the object that is read back. `is_in_doubt` says whether an answer before
+/// it may have been wrong.
 ///
 /// An object that is not there may be on its way. So it is sent again under the same name, until one of both arrives or
-/// somebody else's has; only when time is up the doubt is passed on.
+/// another program's has; only when time is up the doubt is passed on.
 fn judge(
     path: &Path,
     own: &Bytes,
     answer: Error,
     there: Result<Option<Bytes>>,
+    is_in_doubt: bool,
     is_time_up: bool,
 ) -> Verdict {
-    let doubt = match there {
+    let unreadable = match there {
         Ok(Some(there)) if there == *own => return Verdict::Created,
-        Ok(Some(_)) => return Verdict::Failed(exists(path)),
+        Ok(Some(_)) => return Verdict::Taken(exists(path)),
         Ok(None) => None,
-        Err(unreadable) => Some(unreadable),
+        Err(error) => Some(error),
     };
-    if kind(&answer) != Kind::Transient {
-        return Verdict::Failed(answer);
+    match (kind(&answer), is_in_doubt) {
+        (Kind::Transient, _) if !is_time_up => Verdict::Again,
+        (Kind::Transient, _) => Verdict::InDoubt(match (unreadable, answer) {
+            (Some(unreadable), _) => unreadable,
+            // It said that another program's object is there, and there is none.
+            (None, Error::AlreadyExists { .. } | Error::Precondition { .. }) => busy(),
+            (None, answer) => answer,
+        }),
+        (_, true) => Verdict::InDoubt(answer),
+        (_, false) => Verdict::Refused(answer),
     }
-    if !is_time_up {
-        return Verdict::Again;
-    }
-    Verdict::Failed(match (doubt, answer) {
-        (Some(unreadable), _) => unreadable,
-        // It said that somebody's object is there, and there is none.
-        (None, Error::AlreadyExists { .. } | Error::Precondition { .. }) => busy(),
-        (None, answer) => answer,
-    })
 }
 
 impl Creating {
@@ -89,10 +111,11 @@ impl Creating {
     pub(super) fn new(
         store: Arc<dyn ObjectStore>,
         clock: Arc<dyn Clock>,
+        sent: Arc<Sent>,
         single_writer: bool,
         window: Duration,
     ) -> Self {
-        Self { store, clock, single_writer, window }
+        Self { store, clock, sent, single_writer, window }
     }
 
     async fn create(
@@ -104,6 +127,8 @@ impl Creating {
         let started = self.clock.now();
         let mut backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
         let own = Bytes::from(payload.clone());
+        let mut is_in_doubt = false;
+        self.sent.paths().insert(path.clone());
         loop {
             let answer = match self.try_once(path, payload.clone(), opts.clone()).await {
                 Ok(result) => return Ok(result),
@@ -111,10 +136,15 @@ impl Creating {
             };
             let there = self.read(path).await;
             let is_time_up = self.clock.now().saturating_sub(started) >= self.window;
-            match judge(path, &own, answer, there, is_time_up) {
+            is_in_doubt |= kind(&answer) == Kind::Transient;
+            match judge(path, &own, answer, there, is_in_doubt, is_time_up) {
                 Verdict::Created => return Ok(unnamed()),
-                Verdict::Failed(error) => return Err(error),
                 Verdict::Again => self.clock.sleep(backoff.pause(fastrand::f64())).await,
+                Verdict::InDoubt(error) => return Err(error),
+                Verdict::Taken(error) | Verdict::Refused(error) => {
+                    self.sent.paths().remove(path);
+                    return Err(error);
+                }
             }
         }
     }

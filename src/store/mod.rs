@@ -47,6 +47,8 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Store {
     /// With creation that can be relied on.
     objects: Arc<dyn ObjectStore>,
+    /// What was to be created, and is there or may yet be.
+    sent: Arc<create::Sent>,
     /// As the library has it.
     bare: Arc<dyn ObjectStore>,
     runtime: Arc<Runtime>,
@@ -99,6 +101,12 @@ impl Store {
 
     pub(crate) fn objects(&self) -> Arc<dyn ObjectStore> {
         self.objects.clone()
+    }
+
+    /// Whether an object that this run was to create is there, or may yet appear: its creation was sent, and no answer
+    /// ruled it out.
+    pub(crate) fn may_be_there(&self, path: &Path) -> bool {
+        self.sent.may_be_there(path)
     }
 
     pub(crate) fn handle(&self) -> Handle {

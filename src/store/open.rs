@@ -14,7 +14,7 @@ use url::Url;
 
 use super::clock::{Clock, Machine};
 use super::connector::Connector;
-use super::create::Creating;
+use super::create::{Creating, Sent};
 use super::{Place, Store};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -107,9 +107,11 @@ impl Store {
     pub fn of(place: &Place, options: &Options, parts: Parts) -> Self {
         let Parts { objects: bare, clock, runtime } = parts;
         let Options { settings, single_writer, retry_window, .. } = options;
-        let objects = Creating::new(bare.clone(), clock, *single_writer, *retry_window);
+        let sent = Arc::new(Sent::default());
+        let objects = Creating::new(bare.clone(), clock, sent.clone(), *single_writer, *retry_window);
         Self {
             objects: Arc::new(objects),
+            sent,
             bare,
             runtime,
             hint: hint(place.url().scheme(), settings),

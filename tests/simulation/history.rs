@@ -8,9 +8,7 @@ use kometsales::config::Config;
 use kometsales::error::Error;
 use kometsales::export::mode::TableMode;
 use kometsales::export::report::Report;
-use kometsales::export::table::{
-    Table, TableOptions, VacuumOptions, forget, tables, vacuum,
-};
+use kometsales::export::table::{Table, TableOptions, VacuumOptions, forget, tables, vacuum};
 use kometsales::export::{Destination, Exported, TablePlace};
 use kometsales::interrupt::Interrupt;
 use kometsales::model::Timestamp;
@@ -41,9 +39,20 @@ const MAX_SKEW: i64 = 15 * 60 * SECOND;
 /// What a process does.
 #[derive(Debug, Clone)]
 pub(super) enum Job {
-    Export { mode: TableMode, is_whole: bool, allow_shrink: bool, is_dry_run: bool, vacuum: Option<i64> },
-    Vacuum { retain: i64, is_dry_run: bool },
-    Forget { id: i64 },
+    Export {
+        mode: TableMode,
+        is_whole: bool,
+        allow_shrink: bool,
+        is_dry_run: bool,
+        vacuum: Option<i64>,
+    },
+    Vacuum {
+        retain: i64,
+        is_dry_run: bool,
+    },
+    Forget {
+        id: i64,
+    },
 }
 
 /// What an export was told.
@@ -319,15 +328,13 @@ impl Shared {
         };
         let selection = Selection::all(&CUSTOMERS);
         let full_list_hours = Some(FULL_LIST_HOURS);
-        let request =
-            Request { stream: &CUSTOMERS, selection, mode: how, state, full_list_hours };
+        let request = Request { stream: &CUSTOMERS, selection, mode: how, state, full_list_hours };
         let plan = Plan::new(&config, request, now());
         // The request is on its way, and the answer.
         let asked_at = now();
         runtime().block_on(self.world.pass(writer, 0));
-        let since = plan.asked.map(|day| {
-            Timestamp::from(day.and_time(chrono::NaiveTime::MIN).and_utc())
-        });
+        let since =
+            plan.asked.map(|day| Timestamp::from(day.and_time(chrono::NaiveTime::MIN).and_utc()));
         let records = self.komet.lock().unwrap().asked(&self.world, since);
         runtime().block_on(self.world.pass(writer, 0));
         let told = Told {

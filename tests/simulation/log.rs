@@ -68,7 +68,8 @@ impl Versions {
         }
         if let Some(number) = Self::number(path) {
             if is_replaced || number != self.list.len() {
-                self.faults.push(format!("p{process} writes commit {number} of {}", self.list.len()));
+                self.faults
+                    .push(format!("p{process} writes commit {number} of {}", self.list.len()));
             }
             self.committed(process, &bytes, now, there);
         } else if path.as_ref().ends_with(".zstd.parquet") {

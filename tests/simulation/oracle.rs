@@ -56,7 +56,8 @@ fn of_process(history: &History, done: &Done) -> Option<String> {
     let Some(came) = &done.came else { return None };
     match came {
         Ok(Came::Exported(report)) if report.committed => {
-            let is_there = report.version.map(|version| version as usize) == versions.first().copied();
+            let is_there =
+                report.version.map(|version| version as usize) == versions.first().copied();
             (!is_there).then(|| fails("it is acknowledged")).flatten()
         }
         Ok(Came::Forgotten(version, true)) if versions != [*version as usize] => {
@@ -66,14 +67,20 @@ fn of_process(history: &History, done: &Done) -> Option<String> {
         Ok(Came::Compared) if done.sent > 0 => fails("a dry run writes"),
         Ok(_) if !versions.is_empty() => fails("it committed nothing"),
         Ok(_) => None,
-        Err(error) if error.kind() == Kind::System => fails(&format!("it stopped at a bug: {error}")),
+        Err(error) if error.kind() == Kind::System => {
+            fails(&format!("it stopped at a bug: {error}"))
+        }
         Err(error) if !versions.is_empty() && !done.is_in_doubt => {
             fails(&format!("it is refused: {error}"))
         }
-        Err(error) if !versions.is_empty() && error.to_string().contains("Nothing of this export") => {
+        Err(error)
+            if !versions.is_empty() && error.to_string().contains("Nothing of this export") =>
+        {
             fails(&format!("it is refused: {error}"))
         }
-        Err(error) if is_unexpected(history, done, error.kind()) => fails(&format!("it fails: {error}")),
+        Err(error) if is_unexpected(history, done, error.kind()) => {
+            fails(&format!("it fails: {error}"))
+        }
         Err(_) => None,
     }
 }
@@ -108,7 +115,10 @@ impl Tables {
         for file in &history.versions.list[number].files {
             let read = || of_file(&history.versions.archive[file]);
             for (key, row) in self.files.entry(file.clone()).or_insert_with(read) {
-                assert!(rows.insert(*key, *row).is_none(), "{key:?} stands twice in version {number}");
+                assert!(
+                    rows.insert(*key, *row).is_none(),
+                    "{key:?} stands twice in version {number}"
+                );
             }
         }
         rows
@@ -183,7 +193,10 @@ fn state_ahead(history: &History, number: usize, rows: &Rows) -> Vec<String> {
         is_behind && newest.get(id).is_none_or(|(_, row)| row.customer != **customer)
     });
     let shown = outdated.map(|(id, customer)| {
-        format!("version {number} has a cursor before which {id} is {customer:?}, and it is {:?}", newest.get(id))
+        format!(
+            "version {number} has a cursor before which {id} is {customer:?}, and it is {:?}",
+            newest.get(id)
+        )
     });
     shown.collect()
 }

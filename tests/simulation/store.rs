@@ -52,7 +52,11 @@ impl Reached {
         fetched
     }
 
-    fn stream(&self, prefix: Option<&Path>, after: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn stream(
+        &self,
+        prefix: Option<&Path>,
+        after: Option<&Path>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         let (own, prefix, after) = (self.clone(), prefix.cloned(), after.cloned());
         let listed = async move {
             let listed = own.listed(prefix, after).await?;
@@ -85,7 +89,12 @@ impl fmt::Display for Reached {
 
 #[async_trait]
 impl ObjectStore for Reached {
-    async fn put_opts(&self, path: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+    async fn put_opts(
+        &self,
+        path: &Path,
+        payload: PutPayload,
+        opts: PutOptions,
+    ) -> Result<PutResult> {
         let is_creation = match opts.mode {
             PutMode::Create => true,
             PutMode::Overwrite => false,
@@ -94,7 +103,11 @@ impl ObjectStore for Reached {
         self.pass().await;
         let put = self.world.put(self.process, path, payload.into(), is_creation);
         self.pass().await;
-        put.map(|e_tag| PutResult { e_tag: Some(e_tag), version: None, extensions: Default::default() })
+        put.map(|e_tag| PutResult {
+            e_tag: Some(e_tag),
+            version: None,
+            extensions: Default::default(),
+        })
     }
 
     async fn put_multipart_opts(
@@ -175,7 +188,8 @@ impl ObjectStore for Reached {
         let folder = prefix.cloned().unwrap_or_default();
         let (mut objects, mut common_prefixes) = (Vec::new(), Vec::<Path>::new());
         for object in self.listed(prefix.cloned(), None).await? {
-            let parts: Vec<_> = object.location.prefix_match(&folder).into_iter().flatten().collect();
+            let parts: Vec<_> =
+                object.location.prefix_match(&folder).into_iter().flatten().collect();
             if parts.len() == 1 {
                 objects.push(object);
             } else if let Some(first) = parts.into_iter().next() {

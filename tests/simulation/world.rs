@@ -311,7 +311,8 @@ impl World {
         }
         let is_below = |path: &Path| path.prefix_match(&folder).is_some() && *path != folder;
         let found = state.objects.iter();
-        let found = found.filter(|(path, _)| is_below(path) && after.is_none_or(|last| *path > last));
+        let found =
+            found.filter(|(path, _)| is_below(path) && after.is_none_or(|last| *path > last));
         Ok(found.map(|(path, object)| object.meta(path)).collect())
     }
 
@@ -371,7 +372,11 @@ impl State {
     fn fate(&mut self, is_write: bool) -> Fate {
         let Faults { refusals, lost_answers, late, crashes, .. } = self.faults;
         if self.once_in(crashes) {
-            return if is_write && self.random.bool() { Fate::CrashAfter } else { Fate::CrashBefore };
+            return if is_write && self.random.bool() {
+                Fate::CrashAfter
+            } else {
+                Fate::CrashBefore
+            };
         }
         if self.once_in(refusals) {
             return Fate::Refused;

@@ -189,7 +189,9 @@ impl State {
                 return Some(format!("export {writer} is there twice"));
             }
             match step {
-                Step::Acknowledged(version) if self.log[*version].is_none_or(|is| is.0 != writer) => {
+                Step::Acknowledged(version)
+                    if self.log[*version].is_none_or(|is| is.0 != writer) =>
+                {
                     return Some(format!("export {writer} is acknowledged and not there"));
                 }
                 Step::Refused if count > 0 => {

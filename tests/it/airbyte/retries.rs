@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use kometsales::simulator::{Fault, Reply, Simulator};
+use kometsales::simulator::{Delivery, Fault, Reply, Simulator};
 
 use crate::support::answer::Failure::{Config, Transient};
 use crate::support::{Connector, at_once, faulty, simulator};
@@ -102,6 +102,45 @@ fn a_pause_beyond_the_window_fails_at_once_and_says_when_to_come_back() {
         let said = said.unwrap_or_else(|| panic!("{fault}: no time is in: {error}"));
         assert!(((said - before).num_seconds() - asked).abs() <= 8, "{fault}: {error}");
     }
+}
+
+#[test]
+fn a_reply_that_trickles_ends_with_the_time_of_its_request() {
+    let simulator = simulator(CUSTOMERS);
+    // Something arrives all the time, and the whole would take minutes.
+    let drip = Delivery::Drip(Duration::from_millis(200));
+    simulator.reply_next(
+        Reply::json("{\"status\":1,".to_owned() + &" ".repeat(1 << 20)).delivered(drip),
+    );
+    let connector = patient(&simulator, 0).with("request_timeout_seconds", 2);
+    let answer = connector.read("full_refresh").failed(Transient);
+    let took = answer.elapsed;
+    assert!((2..12).contains(&took.as_secs()), "{took:?}");
+    assert!(answer.states().is_empty());
+}
+
+#[test]
+fn a_connection_that_is_never_made_ends_with_its_time() {
+    let listener =
+        socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    listener.bind(&nowhere.into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    // Nobody is let in, and after these nobody else can wait there.
+    let patience = Duration::from_millis(300);
+    let waiting: Vec<_> =
+        (0..4).map(|_| std::net::TcpStream::connect_timeout(&address, patience)).collect();
+    assert!(waiting.iter().any(Result::is_err), "everybody is let in");
+    let connector = Connector::configured(serde_json::json!({
+        "authentication_token": "abcdefgh",
+        "base_url": format!("http://{address}/api"),
+        "retry_window_seconds": 0,
+        "request_timeout_seconds": 2,
+    }));
+    let answer = connector.read("full_refresh").failed(Transient);
+    let took = answer.elapsed;
+    assert!((2..12).contains(&took.as_secs()), "{took:?}");
 }
 
 #[test]

@@ -2,21 +2,14 @@
 
 use std::process::Command;
 
+use crate::support::finish;
+
 /// What the demonstration prints of this many customers.
 fn demo(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kometsales"))
-        .arg("demo")
-        .args(arguments)
-        .output()
-        .map_err(|error| error.to_string());
-    match output {
-        Ok(output) => (
-            output.status.code(),
-            String::from_utf8_lossy(&output.stdout).into_owned(),
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        ),
-        Err(error) => (None, String::new(), error),
-    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kometsales"));
+    command.arg("demo").args(arguments);
+    let answer = finish(command, b"");
+    (answer.code, answer.text().to_owned(), answer.stderr)
 }
 
 #[test]

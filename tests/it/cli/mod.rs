@@ -2,6 +2,7 @@
 
 mod demo;
 mod generated;
+mod panics;
 mod people;
 mod process;
 mod secrecy;

@@ -146,6 +146,36 @@ fn a_signal_ends_a_read_that_waits_for_its_reader() {
 }
 
 #[test]
+fn a_program_that_is_killed_with_its_output_half_written_has_written_no_state() {
+    for bytes in [1, 1000, 70_000, 1_000_000] {
+        for arguments in [
+            &["read", "--config", "config.json", "--catalog", "catalog.json"][..],
+            &["--config", "config.json"],
+        ] {
+            let server = Server::of(MANY);
+            let connector = Connector::configured(server.config());
+            connector.prepare_read();
+            let mut command = connector.command(arguments);
+            let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = piped.spawn().unwrap();
+            let mut stdout = child.stdout.take().unwrap();
+            let mut written = vec![0; bytes];
+            stdout.read_exact(&mut written).unwrap();
+            child.kill().unwrap();
+            assert_eq!(wait(&mut child).signal(), Some(9));
+            stdout.read_to_end(&mut written).unwrap();
+            let text = String::from_utf8_lossy(&written);
+            assert!(!text.contains(r#""type":"STATE""#), "{arguments:?}, {bytes}");
+            // Every line but the last is whole.
+            let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            for line in whole.lines() {
+                assert!(line.starts_with('{') && line.ends_with('}'), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_destination_that_does_not_read_never_holds_the_connection() {
     let server = Server::of(MANY);
     let connector = Connector::configured(server.config());

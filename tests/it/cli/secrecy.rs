@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::process::Command;
 
 use kometsales::simulator::{
     DEMO_TOKEN, Delivery, FAULTS, Fault, FaultForm, Options, Reply, Simulator,
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::answer::Answer;
 use crate::support::secrets::{assert_absent, assert_absent_in_folder, base64, forms};
-use crate::support::{Connector, NOBODY, at_once, catalog, eventually, wait};
+use crate::support::{Connector, NOBODY, at_once, catalog, eventually, finish, wait};
 
 /// What Komet issues looks like this.
 const PLAIN: &str = "7fB29cE4d1A84f6C";
@@ -219,23 +220,54 @@ fn a_redirect_is_not_followed_wherever_it_leads() {
 fn an_address_that_fails_is_reported_without_its_query() {
     let plain = company(AWKWARD);
     let secure = plain.base_url().replace("http://", "https://");
+    // What a check says of it, and a read: nobody listens; no TLS is spoken; a proxy that is not there.
     let addresses = [
-        "http://127.0.0.1:1/api",
-        &secure,
-        "https://api.kometsales.com/api",
-        "https://a.invalid/api",
+        ("http://127.0.0.1:1/api", [75, 75]),
+        (&secure, [0, 78]),
+        ("https://api.kometsales.com/api", [75, 75]),
+        ("https://a.invalid/api", [75, 75]),
     ];
-    for base_url in addresses {
-        // Nothing leaves this machine: the proxy is not there.
+    for (base_url, codes) in addresses {
+        // Nothing leaves this machine.
         let connector =
             talkative(&plain).with("base_url", base_url).with_environment("HTTPS_PROXY", NOBODY);
-        for verb in ["check", "read"] {
+        for (verb, code) in ["check", "read"].into_iter().zip(codes) {
             let answer = debug(&connector, verb);
-            assert!(matches!(answer.code, Some(0 | 75 | 78)), "{base_url}: {}", answer.told());
+            assert_eq!(answer.code, Some(code), "{base_url}: {}", answer.told());
             assert!(answer.states().is_empty());
             assert_secret(AWKWARD, &connector, &answer);
         }
     }
+}
+
+#[test]
+fn a_name_that_no_server_knows_is_told_without_the_token() {
+    let connector = talkative(&company(AWKWARD)).with("base_url", "https://a.invalid/api");
+    connector.prepare_read();
+    // Of this machine, and nobody answers there.
+    connector.write("resolv.conf", "nameserver 127.0.0.1\noptions timeout:1 attempts:1\n");
+    let program = connector.command(&[
+        "--debug",
+        "read",
+        "--config",
+        "config.json",
+        "--catalog",
+        "catalog.json",
+    ]);
+    let mut command = Command::new("unshare");
+    let script = "mount --bind resolv.conf /etc/resolv.conf && exec \"$@\"";
+    command.args(["--mount", "sh", "-c", script, "sh"]).arg(program.get_program());
+    command.args(program.get_args()).current_dir(connector.folder());
+    let variables = program.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    command.envs(variables);
+    let answer = finish(command, b"");
+    if answer.stderr.contains("unshare") || answer.stderr.contains("mount:") {
+        println!("left out: this user may make no mount namespace");
+        return;
+    }
+    assert_eq!(answer.code, Some(75), "{}", answer.told());
+    assert!(answer.error().contains("a.invalid"), "{}", answer.told());
+    assert_secret(AWKWARD, &connector, &answer);
 }
 
 #[test]

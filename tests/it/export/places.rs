@@ -9,7 +9,7 @@ use crate::support::answer::Answer;
 use crate::support::lake::{Lake, as_records, parquet_rows, stream_rows};
 use crate::support::replies::{list, said, updated};
 use crate::support::secrets;
-use crate::support::{Connector, simulator};
+use crate::support::{Connector, finish, simulator};
 
 /// A place that rows can go to, as `--to` has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -613,15 +613,12 @@ fn a_bar_with_count_rate_and_time_left_is_shown_on_a_terminal() {
     let program = env!("CARGO_BIN_EXE_kometsales");
     let command = format!("{program} export --config config.json --to lake");
     // It gives the program a terminal of its own.
-    let output = std::process::Command::new("script")
-        .args(["-qec", &command, "/dev/null"])
-        .current_dir(connector.folder())
-        .env("TERM", "xterm")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap();
-    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{shown}");
+    let mut script = std::process::Command::new("script");
+    script.args(["-qec", &command, "/dev/null"]).current_dir(connector.folder());
+    script.env("TERM", "xterm");
+    let answer = finish(script, b"");
+    let shown = answer.text();
+    assert_eq!(answer.code, Some(0), "{shown}");
     for part in ["Receiving", "Writing", "50 of 50", " a second", " left", "Exported to "] {
         assert!(shown.contains(part), "{part:?} is not in:\n{shown}");
     }

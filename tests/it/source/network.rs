@@ -86,6 +86,9 @@ fn a_proxy_that_asks_for_a_password_is_a_config_error_at_once() {
         "{asked:?}"
     );
     assert!(!asked.iter().any(|request| request.contains("s3cr3t")), "{asked:?}");
+    // `me:hidden`
+    let password = "proxy-authorization: basic bwu6aglkzgvu";
+    assert!(asked.iter().all(|request| request.to_lowercase().contains(password)), "{asked:?}");
 }
 
 #[test]

@@ -9,7 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{
+    RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+};
+
+use crate::support::finish;
 
 const REPLY: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"status\": \"1\", \"message\": \"\", \"customers\": []}";
 
@@ -22,6 +27,16 @@ struct Server {
 
 impl Server {
     fn start(name: &str, is_expired: bool, versions: &[&'static SupportedProtocolVersion]) -> Self {
+        Self::with(name, is_expired, versions, false)
+    }
+
+    /// One that asks for a certificate of its clients or does not.
+    fn with(
+        name: &str,
+        is_expired: bool,
+        versions: &[&'static SupportedProtocolVersion],
+        asks: bool,
+    ) -> Self {
         let authority_key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -33,10 +48,18 @@ impl Server {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &issuer).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(versions)
-            .unwrap()
-            .with_no_client_auth()
+            .unwrap();
+        let builder = if asks {
+            let mut roots = RootCertStore::empty();
+            roots.add(root.der().clone()).unwrap();
+            let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+            builder.with_client_cert_verifier(clients.build().unwrap())
+        } else {
+            builder.with_no_client_auth()
+        };
+        let config = builder
             .with_single_cert(
                 vec![certificate.der().clone()],
                 PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
@@ -90,15 +113,12 @@ fn answer(stream: TcpStream, config: Arc<ServerConfig>) {
 }
 
 fn check(config: &Path, authority: &Path) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_kometsales"))
-        .args(["check", "--config"])
-        .arg(config)
-        .env("SSL_CERT_FILE", authority)
-        .env_remove("SSL_CERT_DIR")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kometsales"));
+    command.args(["check", "--config"]).arg(config);
+    command.env("SSL_CERT_FILE", authority).env_remove("SSL_CERT_DIR");
+    let answer = finish(command, b"");
+    assert_eq!(answer.code, Some(0), "{}", answer.told());
+    answer.text().to_owned()
 }
 
 #[test]
@@ -155,4 +175,46 @@ fn a_server_that_speaks_plain_http_is_not_sent_the_token() {
     assert!(said.contains("FAILED"), "{said}");
     let heard = heard.join().unwrap();
     assert!(!String::from_utf8_lossy(&heard).contains("t0ken-77"));
+}
+
+#[test]
+fn a_server_that_asks_for_a_certificate_is_a_config_error_and_is_told() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let server = Server::with("localhost", false, &[version], true);
+        let said = server.check("localhost", true);
+        assert!(said.contains("FAILED"), "{said}");
+        assert_eq!(server.connections.load(Ordering::SeqCst), 1, "{said}");
+    }
+}
+
+/// What a server says that speaks TLS 1.1 alone: its hello, of a cipher that both may know.
+fn hello_of_tls_1_1() -> Vec<u8> {
+    let mut hello = vec![3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0xc0, 0x13, 0]);
+    let length = u8::try_from(hello.len()).unwrap();
+    let mut record = vec![22, 3, 2, 0, length + 4, 2, 0, 0, length];
+    record.extend(hello);
+    record
+}
+
+#[test]
+fn tls_below_1_2_is_refused_and_not_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let count = connections.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            count.fetch_add(1, Ordering::SeqCst);
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(&hello_of_tls_1_1());
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    });
+    let server = Server { port, connections, authority: Server::other_authority() };
+    let said = server.check("localhost", true);
+    assert!(said.contains("FAILED") && said.contains("not secure"), "{said}");
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1, "{said}");
 }

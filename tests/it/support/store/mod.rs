@@ -158,6 +158,11 @@ impl Store {
     pub(crate) fn script(&self, rule: Rule) {
         self.shared.script.add(rule);
     }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn forget_script(&self) {
+        self.shared.script.forget();
+    }
 }
 
 fn environment(variables: &[(&str, &str)]) -> Vec<(String, String)> {

@@ -160,6 +160,10 @@ impl Script {
         self.0.lock().unwrap().push(rule);
     }
 
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap().clear();
+    }
+
     /// What happens to a request: nothing, unless a rule is for it.
     pub(super) fn choose(&self, line: &Line) -> Effect {
         let mut rules = self.0.lock().unwrap();
