@@ -18,7 +18,7 @@ kometsales reads the customers of a flower company out of Komet Sales and writes
 variable, exit code, key, limit, setting and field. The program writes it: `kometsales generate docs`.
 
 [README](../README.md) · [Airbyte](airbyte.md) · [Meltano](meltano.md) · [Export](export.md) · [Companies](companies.md) · [Python](python.md) ·
-[Orchestrators](orchestrators.md) · [Warehouses](warehouses.md) · [Reference](reference.md) · [Compatibility](compatibility.md)
+[Orchestrators](orchestrators.md) · [Warehouses](warehouses.md) · [Reference](reference.md) · [Compatibility](compatibility.md) · [Reliability](reliability.md)
 ";
 
 /// A row of a table: a name and what it means.

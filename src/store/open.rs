@@ -108,7 +108,8 @@ impl Store {
         let Parts { objects: bare, clock, runtime } = parts;
         let Options { settings, single_writer, retry_window, .. } = options;
         let sent = Arc::new(Sent::default());
-        let objects = Creating::new(bare.clone(), clock, sent.clone(), *single_writer, *retry_window);
+        let objects =
+            Creating::new(bare.clone(), clock, sent.clone(), *single_writer, *retry_window);
         Self {
             objects: Arc::new(objects),
             sent,

@@ -6,6 +6,7 @@
 mod dependencies;
 mod messages;
 mod names;
+mod reliability;
 mod source;
 
 use std::collections::BTreeSet;

@@ -152,9 +152,13 @@ impl Scenario {
             faults.stalls = often(&mut random, &[0, 20, 100]);
         }
         let skew = [0, 0, SECOND, MAX_SKEW][random.usize(..4)];
+        // Some go on for months, so that the log is summed up and cleaned.
+        let is_long = random.u32(..40) == 0;
         let writers = (0..random.usize(2..=4)).map(|_| {
-            let jobs = (0..random.usize(1..=2)).map(|_| {
-                let pause = [0, 0, random.i64(0..60 * SECOND), random.i64(0..2 * HOUR)];
+            let count = if is_long { 6 } else { random.usize(1..=2) };
+            let jobs = (0..count).map(|_| {
+                let days = if is_long { random.i64(0..40 * DAY) } else { 0 };
+                let pause = [0, days, random.i64(0..60 * SECOND), random.i64(0..2 * HOUR)];
                 (pause[random.usize(..4)], job(&mut random, usual))
             });
             (jobs.collect(), random.i64(-skew..=skew))

@@ -302,7 +302,7 @@ impl Removal {
                 Ok(Some(forgotten))
             }
             Ok(Committed::Conflict) => Ok(None),
-            Ok(Committed::Unsent(error)) => Err(error),
+            Ok(Committed::Refused(error)) => Err(error),
             Err(error) => {
                 drop(change);
                 // The commit may have landed after all, and the files with it.

@@ -92,8 +92,8 @@ pub(super) enum Committed {
     As(u64),
     /// Somebody else's commit was first.
     Conflict,
-    /// It failed before anything was sent to the store.
-    Unsent(Error),
+    /// It failed, and it is not there: it was never sent, or every answer was a refusal.
+    Refused(Error),
 }
 
 impl Log {
@@ -198,6 +198,8 @@ impl Log {
         change: &Change<'_>,
         messages: &dyn Messages,
     ) -> Result<Committed> {
+        let number = version.as_ref().map_or(0, |version| version.number() + 1);
+        let commit = self.folder.clone().join("_delta_log").join(format!("{number:020}.json"));
         let done = match version {
             None => self.create(change),
             Some(version) => self.update(version, change),
@@ -205,9 +207,8 @@ impl Log {
         let done = match done {
             Ok(Some(done)) => done,
             Ok(None) => return Ok(Committed::Conflict),
-            // Where no store has answered, none was asked.
-            Err(error) if kind_among(&error).is_none() => {
-                return Ok(Committed::Unsent(self.explain("written", error)));
+            Err(error) if !self.store.may_be_there(&commit) => {
+                return Ok(Committed::Refused(self.explain("written", error)));
             }
             // It may have been committed after all. Whatever else is there says nothing of that.
             Err(error) => match self.load() {

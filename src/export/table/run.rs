@@ -282,7 +282,7 @@ impl<'r, 'a> Run<'r, 'a> {
             }
             Ok(Committed::Conflict) => Ok(false),
             // What was uploaded is removed when it is dropped.
-            Ok(Committed::Unsent(error)) => Err(error),
+            Ok(Committed::Refused(error)) => Err(error),
             Err(error) => {
                 drop(change);
                 // The commit may have landed after all, and the files with it.

@@ -12,7 +12,7 @@ const WRITERS: usize = 3;
 const VERSIONS: usize = 3;
 
 /// What decides: [`judge`], or something worse.
-type Judge = fn(&Path, &Bytes, Error, Result<Option<Bytes>>, bool) -> Verdict;
+type Judge = fn(&Path, &Bytes, Error, Result<Option<Bytes>>, bool, bool) -> Verdict;
 
 /// What an answer said, whatever was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,8 +34,10 @@ enum Step {
     Create(usize),
     /// Reads it back after this answer.
     ReadBack(usize, Said),
-    /// Removes its file: somebody else's commit came first.
+    /// Removes its file: another export's commit came first.
     Remove,
+    /// Removes its file: the commit was refused.
+    GiveUp,
     /// Looks whether the newest version is its own, since nobody says what became of the commit.
     Look,
     Acknowledged(usize),
@@ -50,6 +52,8 @@ enum Step {
 struct Writer {
     step: Step,
     attempt: usize,
+    /// Whether an answer to this attempt's creation may have been wrong.
+    is_in_doubt: bool,
 }
 
 /// An export's attempt, which its commit and its file are of.
@@ -68,7 +72,7 @@ struct State {
 impl State {
     fn first() -> Self {
         Self {
-            writers: [Writer { step: Step::Load, attempt: 0 }; WRITERS],
+            writers: [Writer { step: Step::Load, attempt: 0, is_in_doubt: false }; WRITERS],
             log: [None; VERSIONS],
             files: [[false; VERSIONS]; WRITERS],
             late: [[None; VERSIONS]; WRITERS],
@@ -114,7 +118,7 @@ impl State {
     }
 
     fn steps(&self, writer: usize, judge: Judge) -> Vec<Self> {
-        let Writer { step, attempt } = self.writers[writer];
+        let Writer { step, attempt, is_in_doubt } = self.writers[writer];
         let own = (writer, attempt);
         match step {
             Step::Load => {
@@ -131,21 +135,35 @@ impl State {
                 let read = || [Ok(self.log[version].map(bytes)), Err(said_of(Said::Unavailable))];
                 let in_time = read().map(|there| (there, false));
                 let judged = in_time.into_iter().chain(read().map(|there| (there, true)));
-                let step = |(there, is_time_up)| {
-                    let path = Path::from("commit");
-                    match judge(&path, &bytes(own), said_of(said), there, is_time_up) {
+                let is_in_doubt = is_in_doubt || kind(&said_of(said)) == Kind::Transient;
+                let judged = judged.map(|(there, is_time_up)| {
+                    let (path, answer) = (Path::from("commit"), said_of(said));
+                    match judge(&path, &bytes(own), answer, there, is_in_doubt, is_time_up) {
                         Verdict::Created => Step::Acknowledged(version),
                         Verdict::Again => Step::Create(version),
-                        Verdict::Failed(Error::AlreadyExists { .. }) => Step::Remove,
-                        Verdict::Failed(_) => Step::Look,
+                        Verdict::Taken(_) => Step::Remove,
+                        Verdict::Refused(_) => Step::GiveUp,
+                        Verdict::InDoubt(_) => Step::Look,
                     }
-                };
-                judged.map(|read| self.at(writer, step(read))).collect()
+                });
+                judged
+                    .map(|step| {
+                        let mut next = self.at(writer, step);
+                        next.writers[writer].is_in_doubt = is_in_doubt;
+                        next
+                    })
+                    .collect()
             }
             Step::Remove => {
                 let mut next = self.at(writer, Step::Load);
                 next.files[writer][attempt] = false;
                 next.writers[writer].attempt += 1;
+                next.writers[writer].is_in_doubt = false;
+                vec![next]
+            }
+            Step::GiveUp => {
+                let mut next = self.at(writer, Step::Refused);
+                next.files[writer][attempt] = false;
                 vec![next]
             }
             Step::Look => {
@@ -249,21 +267,25 @@ fn in_whatever_order_and_whatever_a_store_answers_a_commit_is_there_once_or_not_
 #[test]
 fn a_search_finds_what_a_worse_judgement_leads_to() {
     // What says that it exists is believed.
-    let believes: Judge = |path, own, answer, there, is_time_up| match answer {
-        Error::AlreadyExists { .. } => Verdict::Failed(answer),
-        answer => judge(path, own, answer, there, is_time_up),
+    let believes: Judge = |path, own, answer, there, is_in_doubt, is_time_up| match answer {
+        Error::AlreadyExists { .. } => Verdict::Taken(answer),
+        answer => judge(path, own, answer, there, is_in_doubt, is_time_up),
     };
     // What is not there is taken for not sent.
-    let gives_up: Judge = |path, own, answer, there, is_time_up| match there {
-        Ok(None) => Verdict::Failed(exists(path)),
-        there => judge(path, own, answer, there, is_time_up),
+    let gives_up: Judge = |path, own, answer, there, is_in_doubt, is_time_up| match there {
+        Ok(None) => Verdict::Refused(answer),
+        there => judge(path, own, answer, there, is_in_doubt, is_time_up),
+    };
+    // A refusal is taken for the answer to all that was sent before it.
+    let forgets: Judge = |path, own, answer, there, _, is_time_up| {
+        judge(path, own, answer, there, false, is_time_up)
     };
     // Whatever is there is taken for one's own.
-    let is_vain: Judge = |path, own, answer, there, is_time_up| match there {
+    let is_vain: Judge = |path, own, answer, there, is_in_doubt, is_time_up| match there {
         Ok(Some(_)) => Verdict::Created,
-        there => judge(path, own, answer, there, is_time_up),
+        there => judge(path, own, answer, there, is_in_doubt, is_time_up),
     };
-    for worse in [believes, gives_up, is_vain] {
+    for worse in [believes, gives_up, forgets, is_vain] {
         let (_, fault) = search(worse);
         assert!(fault.is_some());
     }

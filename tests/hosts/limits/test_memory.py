@@ -122,3 +122,19 @@ def test_a_reader_that_does_not_read_costs_no_memory(
     done = ended(process, tmp_path)
     assert (done.exit_code, lines) == (0, CUSTOMERS), done
     assert done.peak_mib <= free.peak_mib + WAITING_MIB, f"{free}\n{done}"
+
+
+@pytest.mark.parametrize("mib", [30, 60, 90, 120, 200, 400, 800])
+def test_a_read_that_is_given_too_little_memory(
+    executable: Path, served: Served, replies: Callable[..., Path], catalog: Path, tmp_path: Path, mib: int
+) -> None:
+    """Whatever it is given: all rows and a state behind them, or a failure and no state."""
+    customers = 100_000
+    config = served.config("list", replies(customers), tmp_path)
+    limited = ["prlimit", f"--as={mib * MIB}", executable, "read", "--config", config, "--catalog", catalog]
+    done = run(limited, tmp_path)
+    records = sum(line.startswith(b'{"type":"RECORD"') for line in done.stdout.splitlines())
+    has_state = b'"type":"STATE"' in done.stdout
+    assert (done.exit_code == 0) == has_state, done
+    assert records == customers or not has_state, done
+    assert done.exit_code == 0 or mib < 800, done

@@ -65,7 +65,7 @@ def test_every_page_begins_alike_and_its_blocks_of_yaml_are_yaml(path):
     text = path.read_text()
     start = "kometsales reads the customers of a flower company out of Komet Sales and writes them where they are needed. This page"
     assert text.splitlines()[2].startswith(start), path.name
-    for page in ("airbyte", "meltano", "export", "companies", "python", "orchestrators", "warehouses", "reference", "compatibility"):
+    for page in ("airbyte", "meltano", "export", "companies", "python", "orchestrators", "warehouses", "reference", "compatibility", "reliability"):
         assert f"({page}.md)" in "\n".join(text.splitlines()[:9]), f"{path.name} does not lead to {page}.md at its start"
     for block in _blocks(path.name, "yaml"):
         assert yaml.safe_load(block)

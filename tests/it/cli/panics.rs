@@ -74,7 +74,7 @@ fn a_program_with_a_fault() {
 }
 
 #[test]
-fn a_fault_is_told_with_its_place_and_nothing_of_what_was_worked_on() {
+fn a_fault_is_reported_with_its_place_and_nothing_of_what_was_worked_on() {
     let simulator = simulator(3);
     let config = serde_json::json!({
         "authentication_token": simulator.token(),

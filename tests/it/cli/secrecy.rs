@@ -241,7 +241,7 @@ fn an_address_that_fails_is_reported_without_its_query() {
 }
 
 #[test]
-fn a_name_that_no_server_knows_is_told_without_the_token() {
+fn a_name_that_no_server_knows_is_reported_without_the_token() {
     let connector = talkative(&company(AWKWARD)).with("base_url", "https://a.invalid/api");
     connector.prepare_read();
     // Of this machine, and nobody answers there.

@@ -234,6 +234,24 @@ fn a_refusal_that_lasts_fails_at_once_whether_it_is_of_a_commit_or_an_upload() {
 }
 
 #[test]
+fn a_commit_that_lands_though_its_export_gave_up_finds_its_files() {
+    for dialect in DIALECTS {
+        let (store, simulator) = (Store::start(Options::default()), simulator(30));
+        let connector = dialect.connector(&store, &simulator).with("retry_window_seconds", 1);
+        done(&export(&connector, &dialect.url("p"), &[]));
+        simulator.change(3);
+        // It lands, and then nobody can be reached for a while: neither the answer comes nor what is there is seen.
+        store.script(Rule::on("PUT", "").ending(&commit(1)).answers(503).after_applying().always());
+        store.script(Rule::on("GET", "").ending(&commit(1)).answers(503).always());
+        let answer = export(&connector, &dialect.url("p"), &[]);
+        assert_eq!(answer.code, Some(75), "{dialect:?}: {}", answer.stderr);
+        store.forget_script();
+        assert_eq!((lake(&store).version(), lake(&store).rows().len()), (1, 30), "{dialect:?}");
+        assert_eq!(done(&export(&connector, &dialect.url("p"), &[]))["committed"], false);
+    }
+}
+
+#[test]
 fn credentials_that_expire_between_upload_and_commit_leave_the_table_as_it_was() {
     for dialect in DIALECTS {
         let (store, simulator) = (Store::start(Options::default()), simulator(30));
@@ -288,7 +306,7 @@ fn an_upload_in_parts_whose_completion_is_not_answered_is_there_once() {
 }
 
 #[test]
-fn a_bucket_of_another_region_is_told_before_the_api_is_asked() {
+fn a_bucket_of_another_region_is_reported_before_the_api_is_asked() {
     let (store, simulator) = (Store::start(Options::default()), simulator(5));
     let connector = Dialect::S3.connector(&store, &simulator).with("retry_window_seconds", 60);
     store.script(Rule::on("*", "").answers(301).always());

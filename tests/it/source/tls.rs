@@ -178,7 +178,7 @@ fn a_server_that_speaks_plain_http_is_not_sent_the_token() {
 }
 
 #[test]
-fn a_server_that_asks_for_a_certificate_is_a_config_error_and_is_told() {
+fn a_server_that_asks_for_a_certificate_is_a_config_error() {
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let server = Server::with("localhost", false, &[version], true);
         let said = server.check("localhost", true);
