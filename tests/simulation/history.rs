@@ -341,8 +341,14 @@ impl Shared {
             plan.asked.map(|day| Timestamp::from(day.and_time(chrono::NaiveTime::MIN).and_utc()));
         let records = self.komet.lock().unwrap().asked(&self.world, since);
         runtime().block_on(self.world.pass(writer, 0));
+        // Dated customers from before the bound are left out: the read that set the cursor has brought them.
+        let is_kept = |customer: &Customer| match (plan.bound, customer.updated) {
+            (Some(bound), Some(updated)) => updated >= bound.micros(),
+            _ => true,
+        };
+        let kept = records.iter().filter(|(_, customer)| is_kept(customer));
         let told = Told {
-            records: records.iter().copied().collect(),
+            records: kept.copied().collect(),
             at: asked_at.micros(),
             is_whole: plan.is_whole,
             is_in_doubt: false,
