@@ -9,9 +9,9 @@ const MODES: usize = 59;
 /// A row of a table: its number, and the tests that it names.
 fn modes(page: &str) -> Vec<(usize, Vec<&str>)> {
     let rows = page.lines().filter_map(|line| {
-        let mut cells = line.strip_prefix("| ")?.trim_end_matches(" |").split(" | ");
-        let number = cells.next()?.trim().parse().ok()?;
-        let tests = cells.next_back()?.split('`').skip(1).step_by(2);
+        let cells = line.strip_prefix("| ")?.trim_end_matches(" |");
+        let number = cells.split(" | ").next()?.trim().parse().ok()?;
+        let tests = cells.rsplit(" | ").next()?.split('`').skip(1).step_by(2);
         Some((number, tests.collect()))
     });
     rows.collect()

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use history::History;
 
 /// Seeds that are tried where nobody says how many.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 1500;
 
 /// Seeds that have once shown a fault.
 const FOUND: &[u64] = &[];
