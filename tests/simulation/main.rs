@@ -50,6 +50,7 @@ fn holds(seed: u64) -> [bool; PLAYED.len()] {
     run.unwrap_or_else(|_| panic!("KOMETSALES_SEED={seed} shows a fault"))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a person says which seeds are tried")]
 fn of_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect(name))
 }

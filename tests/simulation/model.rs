@@ -22,6 +22,9 @@ pub(super) struct Row {
 /// Rows by their id and by when they were extracted.
 pub(super) type Rows = BTreeMap<(i64, i64), Row>;
 
+/// One of them.
+pub(super) type Keyed = ((i64, i64), Row);
+
 /// A reply that is applied, and what is known of it.
 #[derive(Debug)]
 pub(super) struct Applied<'a> {
@@ -131,12 +134,12 @@ fn one_version(rows: &mut Rows, id: i64, customer: &Customer, at: i64) {
 }
 
 /// The rows of a file, as the library for Parquet reads them.
-pub(super) fn of_file(bytes: &Bytes) -> Vec<((i64, i64), Row)> {
+pub(super) fn of_file(bytes: &Bytes) -> Vec<Keyed> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).unwrap().build().unwrap();
     reader.flat_map(|batch| of_batch(&batch.unwrap())).collect()
 }
 
-fn of_batch(batch: &RecordBatch) -> Vec<((i64, i64), Row)> {
+fn of_batch(batch: &RecordBatch) -> Vec<Keyed> {
     let micros = |name: &str, row: usize| {
         let column = batch.column_by_name(name)?.as_primitive::<TimestampMicrosecondType>();
         column.is_valid(row).then(|| column.value(row))

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::history::{Came, Done, History, Job};
 use super::log::Version;
-use super::model::{Applied, Row, Rows, apply, newest, of_file};
+use super::model::{Applied, Keyed, Row, Rows, apply, newest, of_file};
 use super::world::{HOUR, Process};
 
 /// What does not hold.
@@ -105,7 +105,7 @@ fn micros(time: &Value) -> Option<i64> {
 /// Files that were read, since most are in many versions.
 #[derive(Default)]
 struct Tables {
-    files: BTreeMap<Path, Vec<((i64, i64), Row)>>,
+    files: BTreeMap<Path, Vec<Keyed>>,
 }
 
 impl Tables {
