@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-SAMPLE_SECONDS = 0.01
+SAMPLE_SECONDS = 0.005
 
 
 @dataclass
@@ -45,12 +45,15 @@ def run(command: list[str], folder: Path, environment: dict[str, str], output: P
 
 
 def _watch(pid: int, ended: threading.Event, peaks: list[int]) -> None:
-    while not ended.wait(SAMPLE_SECONDS):
+    # A program that is over soon is looked at too.
+    while True:
         processes = [pid, *_below(pid)]
         now = sum(_status(process, "VmRSS") for process in processes)
         # The kernel keeps the peak of each process, which a sample may have missed.
         alone = max(_status(process, "VmHWM") for process in processes)
         peaks[0] = max(peaks[0], now, alone)
+        if ended.wait(SAMPLE_SECONDS):
+            return
 
 
 def _below(pid: int) -> Iterator[int]:
