@@ -198,6 +198,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--keep", action="store_true")
     options = arguments.parse_args()
+    load = round(os.getloadavg()[0], 1)
     with tempfile.TemporaryDirectory(prefix="kometsales-peers-") as work:
         folder = Path(work) / "reader"
         answers = try_out(folder)
@@ -207,7 +208,7 @@ def main() -> None:
         seconds = statistics.median(run.seconds for run in runs[name])
         peak = max(run.peak for run in runs[name])
         readers.append(Reader(name, release, output, round(seconds, 3), round(peak / 2**20), answers.get(name, {})))
-    figures = Figures(options.customers, size, options.rounds, os.cpu_count() or 1, readers)
+    figures = Figures(options.customers, size, options.rounds, os.cpu_count() or 1, load, readers)
     print(shown.table(figures))
     if options.keep:
         (HERE / "figures.json").write_text(json.dumps(asdict(figures), indent=1) + "\n")

@@ -44,7 +44,13 @@ class Figures:
     bytes: int
     rounds: int
     cores: int
+    # What else the machine did before: the average of a minute.
+    load: float
     readers: list[Reader]
+
+    @property
+    def is_busy(self) -> bool:
+        return self.load > 1
 
 
 def read(path: Path) -> Figures:
@@ -81,7 +87,8 @@ def table(figures: Figures) -> str:
 
 
 def caption(figures: Figures) -> str:
-    return f"{figures.customers:,} customers ({figures.bytes / 1e6:,.0f} MB), {figures.cores} cores, medians of {figures.rounds}"
+    beside = ", beside much other work" if figures.is_busy else ""
+    return f"{figures.customers:,} customers ({figures.bytes / 1e6:,.0f} MB), {figures.cores} cores, medians of {figures.rounds}{beside}"
 
 
 def picture(figures: Figures) -> str:

@@ -88,6 +88,7 @@ def figures():
         bytes=205_000_000,
         rounds=3,
         cores=2,
+        load=0.3,
         readers=[
             shown.Reader("curl -o FILE", "", "the reply", 0.25, 10, {}),
             shown.Reader("kometsales export", "", "a Parquet file", 0.5, 52, right),
@@ -102,6 +103,12 @@ def test_a_table_has_units_multiples_and_bold_for_what_is_wrong(figures):
     assert curl == "| `curl -o FILE` | the reply | 0.25 s | 1.0 × | 10 MiB | – | – | – | – |"
     assert ours == "| **kometsales export** | a Parquet file | 0.50 s | 2.0 × | 52 MiB | false | error | error | hidden |"
     assert peer == "| a <peer> & more 1.2.3 | records | 32 s | 126 × | 1.5 GiB | **true** | error | error | hidden |"
+
+
+def test_figures_of_a_busy_machine_say_so(figures):
+    assert "other work" not in shown.table(figures)
+    figures.load = 9.0
+    assert "medians of 3, beside much other work" in shown.table(figures) and "other work" in shown.picture(figures)
 
 
 def test_the_bars_of_a_picture_are_in_proportion(figures):
