@@ -40,6 +40,9 @@ pub trait Log: Send + Sync {
     /// This many more rows of the stage are done.
     fn advance(&self, _rows: u64) {}
 
+    /// This many more bytes of a reply have come. Only who shows progress cares.
+    fn received(&self, _bytes: u64) {}
+
     /// What the run does.
     fn info(&self, message: &str) {
         self.log(Level::Info, message);
@@ -54,6 +57,17 @@ pub trait Log: Send + Sync {
 /// A log that nobody reads.
 impl Log for () {
     fn log(&self, _: Level, _: &str) {}
+}
+
+/// Bytes as people say them: `0.4 MB`, `148 MB`.
+///
+/// ```
+/// use kometsales::log::megabytes;
+/// assert_eq!((megabytes(420_000.0), megabytes(48_200_000.0)), ("0.4 MB".into(), "48 MB".into()));
+/// ```
+pub fn megabytes(bytes: f64) -> String {
+    let amount = bytes / 1e6;
+    if amount < 9.95 { format!("{amount:.1} MB") } else { format!("{amount:.0} MB") }
 }
 
 /// A text for people with every control character escaped, as `\u{1b}`: what comes from outside may not begin a line of

@@ -78,7 +78,6 @@ fn read(
     sink.begin(plan)?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
 
-    log.stage("Receiving", None);
     let accepted = source.receive(plan)?;
     let ask = |key| match source.has(plan, key) {
         Ok(true) => Answer::There,

@@ -80,7 +80,11 @@ impl Environment {
     fn scratch() -> Scratch {
         let named = std::env::var("TMPDIR").ok().filter(|folder| !folder.is_empty());
         let folders = named.map(PathBuf::from).into_iter();
-        Scratch::new(folders.chain(["/tmp".into(), "/airbyte".into()]).collect())
+        #[cfg(unix)]
+        let others = [PathBuf::from("/tmp"), PathBuf::from("/airbyte")];
+        #[cfg(not(unix))]
+        let others = [std::env::temp_dir()];
+        Scratch::new(folders.chain(others).collect())
     }
 
     /// Whether the terminal can do more than take lines.
@@ -98,9 +102,11 @@ impl Environment {
 #[cfg(feature = "export")]
 impl Environment {
     /// What glibc reads its threshold from (`mallopt(3)`).
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     pub(super) const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
 
     /// Whether the user has set how glibc allocates, or this program has.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
     pub(super) fn says_how_to_allocate() -> bool {
         [Self::MMAP_THRESHOLD, "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some())
     }

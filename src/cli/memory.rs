@@ -6,18 +6,19 @@
 //! the peak is 65 to 75 MiB with its own threshold and 49 to 57 with a fixed one. It reads that from the environment
 //! alone, before the program begins.
 
-use std::os::unix::process::CommandExt;
-use std::process::Command;
-
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 use super::environment::Environment;
 
 /// Blocks of this many bytes are given back when they are freed. Less than a batch, more than most else.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 const THRESHOLD: &str = "524288";
 
 /// Starts the program again, as the same process, with a fixed threshold, unless the user has set one. Where
 /// that cannot be done it goes on as it is.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn fix_threshold() {
-    if !cfg!(target_env = "gnu") || Environment::says_how_to_allocate() {
+    use std::os::unix::process::CommandExt;
+    if Environment::says_how_to_allocate() {
         return;
     }
     let mut arguments = std::env::args_os();
@@ -27,9 +28,13 @@ pub(super) fn fix_threshold() {
         return;
     }
     // It returns only if it failed.
-    let _ = Command::new(program)
+    let _ = std::process::Command::new(program)
         .arg0(name)
         .args(arguments)
         .env(Environment::MMAP_THRESHOLD, THRESHOLD)
         .exec();
 }
+
+/// Other C libraries have no such threshold.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(super) fn fix_threshold() {}

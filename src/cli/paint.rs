@@ -48,9 +48,35 @@ pub(super) fn plural(number: u64, what: &str) -> String {
     format!("{} {what}{}", HumanCount(number), if number == 1 { "" } else { "s" })
 }
 
+/// A time as people say it: `7 days`, `1 hour 30 minutes`.
+#[cfg(feature = "export")]
+pub(super) fn duration(seconds: u64) -> String {
+    let units =
+        [("day", 86_400, u64::MAX), ("hour", 3_600, 24), ("minute", 60, 60), ("second", 1, 60)];
+    let parts = units.iter().map(|(unit, length, most)| (seconds / length % most, *unit));
+    let said: Vec<String> =
+        parts.filter(|(count, _)| *count > 0).map(|(count, unit)| plural(count, unit)).collect();
+    if said.is_empty() { plural(0, "second") } else { said.join(" ") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "export")]
+    fn a_time_is_said_in_words() {
+        for (seconds, said) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (5_400, "1 hour 30 minutes"),
+            (129_600, "1 day 12 hours"),
+            (604_800, "7 days"),
+            (86_400_000, "1,000 days"),
+        ] {
+            assert_eq!(duration(seconds), said);
+        }
+    }
 
     #[test]
     fn one_of_something_is_singular() {

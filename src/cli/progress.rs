@@ -6,10 +6,9 @@ use std::time::Duration;
 use indicatif::{
     HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
 };
-use rustix::termios::tcgetwinsize;
 
 use super::environment::Environment;
-use crate::log::{Level, Log};
+use crate::log::{Level, Log, megabytes};
 use crate::output::stderr::Stderr;
 
 /// Columns of a terminal that does not report its width.
@@ -75,12 +74,7 @@ impl Log for Progress {
         let line = move |state: &ProgressState, text: &mut dyn std::fmt::Write| {
             let width = columns();
             // What cannot be drawn is not missed.
-            let _ = text.write_str(&line(
-                &what_is_done,
-                rows.map(|_| state.into()),
-                state.elapsed(),
-                width,
-            ));
+            let _ = text.write_str(&line(&what_is_done, rows.is_some(), &state.into(), width));
         };
         let style = ProgressStyle::with_template("{line}")
             .unwrap_or_else(|_| ProgressStyle::default_bar())
@@ -98,41 +92,56 @@ impl Log for Progress {
     fn advance(&self, rows: u64) {
         self.bar.inc(rows);
     }
+
+    fn received(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
 }
 
 /// How wide the terminal is. One that says 0 does not know, as under `script` without a terminal around it.
 fn columns() -> usize {
-    let reported = tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col.into());
+    #[cfg(unix)]
+    let reported =
+        rustix::termios::tcgetwinsize(std::io::stderr()).map_or(0, |size| size.ws_col.into());
+    #[cfg(not(unix))]
+    let reported = 0;
     if reported == 0 { COLUMNS } else { reported }
 }
 
-/// How many rows of a stage are done.
+/// How far a stage is.
 struct Done {
-    rows: u64,
+    /// Rows where it is known how many there are, else the bytes of a reply.
+    count: u64,
+    /// How many rows there are.
     all: u64,
     per_second: f64,
+    elapsed: Duration,
     left: Duration,
 }
 
 impl From<&ProgressState> for Done {
     fn from(state: &ProgressState) -> Self {
-        let (rows, all) = (state.pos(), state.len().unwrap_or_default());
-        Self { rows, all, per_second: state.per_sec(), left: state.eta() }
+        Self {
+            count: state.pos(),
+            all: state.len().unwrap_or_default(),
+            per_second: state.per_sec(),
+            elapsed: state.elapsed(),
+            left: state.eta(),
+        }
     }
 }
 
 /// The line of a stage, with as much of it as fits into less than `width` columns: a terminal may turn to its next line
 /// behind its last column.
-fn line(what: &str, done: Option<Done>, elapsed: Duration, width: usize) -> String {
+fn line(what: &str, has_end: bool, done: &Done, width: usize) -> String {
     let room = width.saturating_sub(1);
-    let Some(Done { rows, all, per_second, left }) = done else {
-        let turn = elapsed.as_millis() / TICK.as_millis() % SPINNER.len() as u128;
-        let elapsed = format!("{} {:#}", SPINNER[turn as usize], HumanDuration(elapsed));
-        return fitting([format!("{what:>10} {elapsed}"), elapsed], room);
-    };
+    if !has_end {
+        return without_end(what, done, room);
+    }
+    let (rows, all) = (done.count, done.all);
     let of = format!("{} of {}", HumanCount(rows), HumanCount(all));
-    let rate = format!("{} a second", HumanCount(per_second as u64));
-    let left = format!("{:#} left", HumanDuration(left));
+    let rate = format!("{} a second", HumanCount(done.per_second as u64));
+    let left = format!("{:#} left", HumanDuration(done.left));
     let rest = fitting([format!("{of}  {rate}  {left}"), format!("{of}  {left}"), of], room);
     let bar = (room.saturating_sub(12 + rest.chars().count())).min(MAX_BAR_CHARS);
     if bar < MIN_BAR_CHARS {
@@ -144,6 +153,23 @@ fn line(what: &str, done: Option<Done>, elapsed: Duration, width: usize) -> Stri
     format!("{what:>10} {}{} {rest}", "█".repeat(filled), "░".repeat(bar - filled))
 }
 
+/// The line of a stage of which nobody knows how long it takes: what has come, if anything has, and how fast.
+fn without_end(what: &str, done: &Done, room: usize) -> String {
+    let turn = done.elapsed.as_millis() / TICK.as_millis() % SPINNER.len() as u128;
+    let spinner = SPINNER[turn as usize];
+    let elapsed = format!("{:#}", HumanDuration(done.elapsed));
+    if done.count == 0 {
+        return fitting(
+            [format!("{what:>10} {spinner} {elapsed}"), format!("{spinner} {elapsed}")],
+            room,
+        );
+    }
+    let bytes = megabytes(done.count as f64);
+    let rate = megabytes(done.per_second);
+    let all = format!("{what:>10} {spinner} {bytes}, {rate}/s, {elapsed}");
+    fitting([all, format!("{spinner} {bytes}, {elapsed}"), format!("{spinner} {elapsed}")], room)
+}
+
 /// The first text that fits, or none.
 fn fitting<const N: usize>(texts: [String; N], room: usize) -> String {
     texts.into_iter().find(|text| text.chars().count() <= room).unwrap_or_default()
@@ -153,30 +179,39 @@ fn fitting<const N: usize>(texts: [String; N], room: usize) -> String {
 mod tests {
     use super::*;
 
-    fn done(rows: u64, all: u64) -> Option<Done> {
-        Some(Done { rows, all, per_second: 12_345.6, left: Duration::from_secs(75) })
+    fn done(count: u64, all: u64) -> Done {
+        let (elapsed, left) = (Duration::from_millis(5_200), Duration::from_secs(75));
+        Done { count, all, per_second: 12_345_678.9, elapsed, left }
     }
 
     #[test]
     fn a_line_is_narrower_than_any_terminal() {
-        let elapsed = Duration::from_secs(4_000);
         for width in 0..200 {
             for (rows, all) in [(0, 0), (1, 10), (1_204, 5_000), (u64::MAX / 64, u64::MAX / 64)] {
-                let line = line("Comparing", done(rows, all), elapsed, width);
-                assert!(line.chars().count() < width.max(1), "{width}: {line:?}");
+                for has_end in [true, false] {
+                    let line = line("Comparing", has_end, &done(rows, all), width);
+                    assert!(line.chars().count() < width.max(1), "{width}: {line:?}");
+                }
             }
-            let line = line("Receiving", None, elapsed, width);
-            assert!(line.chars().count() < width.max(1), "{width}: {line:?}");
         }
     }
 
     #[test]
     fn a_narrow_terminal_shows_what_matters_most() {
-        let at = |width| line("Writing", done(1_204, 5_000), Duration::from_secs(3), width);
+        let at = |width| line("Writing", true, &done(1_204, 5_000), width);
         assert_eq!(at(20), "1,204 of 5,000");
         assert_eq!(at(40), "1,204 of 5,000  75s left");
-        let bar = "██████░░░░░░░░░░░░░░░░░░░░";
-        assert_eq!(at(80), format!("   Writing {bar} 1,204 of 5,000  12,345 a second  75s left"));
-        assert_eq!(line("Opening", None, Duration::from_millis(3_200), 20), "   Opening ⠁ 3s");
+        let bar = "█████░░░░░░░░░░░░░░░░░░";
+        let rest = "1,204 of 5,000  12,345,678 a second  75s left";
+        assert_eq!(at(80), format!("   Writing {bar} {rest}"));
+    }
+
+    #[test]
+    fn a_reply_that_comes_shows_its_bytes_and_their_rate() {
+        let at = |bytes, width| line("Receiving", false, &done(bytes, 0), width);
+        assert_eq!(at(0, 80), " Receiving ⠐ 5s");
+        assert_eq!(at(148_400_000, 80), " Receiving ⠐ 148 MB, 12 MB/s, 5s");
+        assert_eq!(at(148_400_000, 20), "⠐ 148 MB, 5s");
+        assert_eq!(at(148_400_000, 12), "⠐ 5s");
     }
 }

@@ -124,7 +124,7 @@ const DRY_RUN: [Row; 15] = [
 ];
 
 /// Keys of `show --json`.
-const SHOW: [Row; 13] = [
+const SHOW: [Row; 15] = [
     ("to", "The place, as people write it."),
     ("kind", "`table` or `file`."),
     ("mode", "The table's mode; null for a file."),
@@ -132,6 +132,8 @@ const SHOW: [Row; 13] = [
     ("keys", "Different customers."),
     ("deleted", "Customers that are marked as deleted; null for a file."),
     ("active", "Customers that are active and not deleted."),
+    ("excluded", "Fields that its rows are without, as `exclude_fields` had it."),
+    ("hashed", "Fields of which its rows have hashes, as `hash_fields` had it."),
     ("version", "The table's version; null for a file."),
     ("cursor", "Where the next export goes on, or null."),
     ("bytes", "Bytes of the files that readers read."),

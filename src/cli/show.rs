@@ -108,6 +108,11 @@ fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
         let cursor = contents.cursor.map_or_else(|| "none".to_owned(), |cursor| cursor.to_string());
         line("cursor", cursor);
     }
+    for (name, fields) in [("without", &contents.excluded), ("hashed", &contents.hashed)] {
+        if !fields.is_empty() {
+            line(name, fields.join(", "));
+        }
+    }
     let files = plural(contents.files as u64, "file");
     line("size", format!("{} in {files}", DecimalBytes(contents.bytes)));
     for (number, run) in contents.runs.iter().take(MAX_RUNS).enumerate() {
@@ -161,6 +166,8 @@ mod tests {
             keys: 12,
             deleted: None,
             active: Some(10),
+            excluded: vec!["salesPerson".into(), "_extra".into()],
+            hashed: vec!["name".into()],
             version: None,
             cursor: None,
             bytes: 4200,
@@ -192,7 +199,7 @@ mod tests {
         let text = as_text(&with([]), &CUSTOMERS, Paint::new(false));
         assert_eq!(
             text,
-            "/data/customers\n   rows    12\n   active  10\n   size    4.20 kB in 1 file\n"
+            "/data/customers\n   rows    12\n   active  10\n   without salesPerson, _extra\n   hashed  name\n   size    4.20 kB in 1 file\n"
         );
     }
 }

@@ -6,8 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::iterator::Signals;
+#[cfg(unix)]
+use signal_hook::consts::{SIGHUP, SIGQUIT};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::error::{Error, Result};
@@ -17,7 +18,10 @@ use crate::interrupt::Interrupt;
 const SIGNALLED: i32 = 128;
 
 /// Signals by which a person, a terminal or a scheduler ends a process.
+#[cfg(unix)]
 const WATCHED: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+#[cfg(not(unix))]
+const WATCHED: [i32; 2] = [SIGINT, SIGTERM];
 
 /// Signals that are watched for.
 pub(super) struct Watch {
@@ -39,15 +43,15 @@ impl Watch {
             Error::system(format!("Signals cannot be watched: {error}. Run again."))
                 .caused_by(error)
         };
-        let mut signals = Signals::new(watched.collect::<Vec<_>>()).map_err(cannot)?;
+        let signals = Signals::of(watched.collect()).map_err(cannot)?;
         let (interrupt, caught) = (watch.interrupt.clone(), watch.caught.clone());
         let wait = move || {
-            for signal in signals.forever() {
+            signals.each(|signal| {
                 caught.store(signal, Ordering::SeqCst);
                 if interrupt.ask() {
                     end(signal);
                 }
-            }
+            });
         };
         std::thread::Builder::new().name("signals".into()).spawn(wait).map_err(cannot)?;
         Ok(watch)
@@ -74,6 +78,47 @@ impl Watch {
         let signal = self.caught.load(Ordering::SeqCst);
         if signal != 0 {
             end(signal);
+        }
+    }
+}
+
+/// The signals as they come.
+#[cfg(unix)]
+struct Signals(signal_hook::iterator::Signals);
+
+#[cfg(unix)]
+impl Signals {
+    fn of(watched: Vec<i32>) -> std::io::Result<Self> {
+        signal_hook::iterator::Signals::new(watched).map(Self)
+    }
+
+    fn each(mut self, act: impl FnMut(i32)) {
+        self.0.forever().for_each(act);
+    }
+}
+
+/// Where a signal cannot be waited for, it is looked for now and then.
+#[cfg(not(unix))]
+struct Signals(Arc<std::sync::atomic::AtomicUsize>);
+
+#[cfg(not(unix))]
+impl Signals {
+    fn of(watched: Vec<i32>) -> std::io::Result<Self> {
+        let came = Arc::default();
+        for signal in watched {
+            let number = usize::try_from(signal).unwrap_or_default();
+            signal_hook::flag::register_usize(signal, Arc::clone(&came), number)?;
+        }
+        Ok(Self(came))
+    }
+
+    fn each(self, mut act: impl FnMut(i32)) {
+        const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+        loop {
+            match self.0.swap(0, Ordering::SeqCst) {
+                0 => std::thread::sleep(PAUSE),
+                signal => act(i32::try_from(signal).unwrap_or(SIGTERM)),
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::environment::Environment;
 use super::failure::{Report, described};
-use super::paint::{Paint, plural};
+use super::paint::{Paint, duration, plural};
 use super::progress::Progress;
 use super::signals::Watch;
 use super::summary::json_line;
@@ -260,8 +260,7 @@ fn text(vacuumed: &Vacuumed, paint: Paint) -> String {
     } else {
         format!("versions {} to {version}", vacuumed.oldest_version)
     };
-    let age = Duration::from_secs(vacuumed.retain_seconds);
-    line("kept", format!("{kept}, for {}", humantime::format_duration(age)));
+    line("kept", format!("{kept}, for {}", duration(vacuumed.retain_seconds)));
     if vacuumed.dry_run {
         for name in [files, orphans, log, rejects].into_iter().flat_map(|part| &part.names) {
             text.push_str(&format!("{name}\n"));

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
+#[cfg(unix)]
 use std::os::fd::AsFd;
-
-use rustix::event::{PollFd, PollFlags, poll};
+#[cfg(windows)]
+use std::os::windows::io::AsHandle;
 
 use crate::error::{Error, Result};
 
@@ -19,7 +20,10 @@ impl Stdout {
     /// # Errors
     /// `System`: it cannot be used.
     pub fn open() -> Result<Self> {
+        #[cfg(unix)]
         let stdout = io::stdout().as_fd().try_clone_to_owned();
+        #[cfg(windows)]
+        let stdout = io::stdout().as_handle().try_clone_to_owned();
         let stdout = stdout.map_err(|error| {
             Error::system(format!(
                 "stdout cannot be used: {error}. Connect it to a file or a pipe."
@@ -55,16 +59,28 @@ pub fn explain(error: io::Error) -> Error {
     }
 }
 
+/// Waits until a pipe takes more, or a signal comes.
+#[cfg(unix)]
+fn wait_for_room(pipe: &File) -> io::Result<()> {
+    use rustix::event::{PollFd, PollFlags, poll};
+    match poll(&mut [PollFd::new(pipe, PollFlags::OUT)], None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Pipes of other systems block by themselves.
+#[cfg(not(unix))]
+fn wait_for_room(_: &File) -> io::Result<()> {
+    Err(ErrorKind::WouldBlock.into())
+}
+
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match self.0.write(bytes) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let mut pipe = [PollFd::new(&self.0, PollFlags::OUT)];
-                    match poll(&mut pipe, None) {
-                        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                        Err(error) => return Err(error.into()),
-                    }
+                    wait_for_room(&self.0)?;
                 }
                 done => return done,
             }

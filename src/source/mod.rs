@@ -33,6 +33,7 @@ mod list;
 mod not_found;
 mod probe;
 mod question;
+mod received;
 mod rejects;
 mod retry;
 mod rows;
@@ -53,6 +54,7 @@ use client::{Body, Client};
 use decode::{Decoded, Decoder};
 use explain::Explain;
 use failure::Failure;
+use received::Counted;
 use retry::{Next, Retry, spent, too_long};
 use transfer::Head;
 use window::Window;
@@ -165,13 +167,14 @@ impl<'a> Source<'a> {
 
     /// Sends one request and decodes its reply to the end.
     fn attempt<'p>(&'p self, plan: &'p Plan, timeout: Duration) -> Result<Attempt<'p>, Failure> {
+        self.log.stage("Receiving", None);
         let extracted_at = Timestamp::from(Utc::now());
         let (head, body) = self.send(plan.stream, &plan.query, timeout)?;
         let explain = self.explain(plan.stream, &head);
         let body = explain.accept_status(body)?;
         let now = head.latest_cursor(Timestamp::from(Utc::now()));
         let parts = Parts { plan, config: self.config, scratch: &self.scratch, log: self.log };
-        parts.attempt(body, &explain, extracted_at, now)
+        parts.attempt(Counted::new(body, self.log), &explain, extracted_at, now)
     }
 
     fn send(

@@ -1,6 +1,8 @@
 //! Where a reply that does not fit into memory is kept meanwhile.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
+use std::io;
+#[cfg(unix)]
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -23,10 +25,22 @@ impl Scratch {
     pub(crate) fn file(&self) -> Option<(File, &Path)> {
         self.folders.iter().find_map(|folder| {
             let file = tempfile::tempfile_in(folder).ok()?;
-            file.set_permissions(Permissions::from_mode(0o600)).ok()?;
+            make_private(&file).ok()?;
             Some((file, folder.as_path()))
         })
     }
+}
+
+/// From now on this user alone may read the file.
+#[cfg(unix)]
+fn make_private(file: &File) -> io::Result<()> {
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
+}
+
+/// Where permissions are inherited, a user's folder for temporary files is private as a whole.
+#[cfg(not(unix))]
+fn make_private(_: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// The temporary file could not be written.

@@ -3,7 +3,6 @@
 
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode, PutOptions};
-use rustix::fs::{Access, access};
 
 use super::Store;
 use crate::error::{Error, Result};
@@ -21,6 +20,19 @@ pub(super) fn object_name() -> String {
 pub(crate) fn is_probe(name: &str) -> bool {
     let digits = name.strip_prefix(PREFIX).unwrap_or_default();
     digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether this user may make something in a folder.
+#[cfg(unix)]
+fn may_write(folder: &std::path::Path) -> std::io::Result<()> {
+    use rustix::fs::{Access, access};
+    Ok(access(folder, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
+/// Where only the writing itself tells, it does.
+#[cfg(not(unix))]
+fn may_write(_: &std::path::Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 impl Store {
@@ -60,11 +72,11 @@ impl Store {
         let shown = self.shown(folder);
         let wanted = std::path::Path::new(&shown);
         let existing = wanted.ancestors().find(|folder| folder.exists()).unwrap_or(wanted);
-        if let Err(error) = access(existing, Access::WRITE_OK | Access::EXEC_OK) {
+        if let Err(error) = may_write(existing) {
             return Err(Error::config(format!(
                 "Cannot write to {}: {}. Use a folder that this user may write.",
                 existing.display(),
-                std::io::Error::from(error)
+                error
             )));
         }
         Ok(existing == wanted)

@@ -45,6 +45,10 @@ pub struct Contents {
     pub deleted: Option<u64>,
     /// Keys whose newest row is active and not deleted; `None` where the stream does not say.
     pub active: Option<u64>,
+    /// The fields that its rows are without, as `exclude_fields` had it; none for a file.
+    pub excluded: Vec<String>,
+    /// The fields of which its rows have hashes, as `hash_fields` had it; none for a file.
+    pub hashed: Vec<String>,
     /// The version; `None` for a file.
     pub version: Option<u64>,
     /// Where the next read goes on.
@@ -119,6 +123,8 @@ fn of_version(log: &Log, version: &Version) -> Result<Contents> {
     if let Some(note) = &version.note {
         contents.mode = Some(note.table_mode);
         contents.cursor = note.state.cursor;
+        contents.excluded = note.people.excluded();
+        contents.hashed = note.people.hashed();
     }
     contents.runs = runs(log)?;
     Ok(contents)
@@ -244,6 +250,8 @@ impl Newest {
             keys: self.keys.len() as u64,
             deleted: None,
             active: self.stream.active().map(|_| active),
+            excluded: Vec::new(),
+            hashed: Vec::new(),
             version: None,
             cursor: None,
             bytes,

@@ -31,6 +31,16 @@ impl Noted {
         *self != Self::default()
     }
 
+    /// The fields that rows are without, by name.
+    pub(super) fn excluded(&self) -> Vec<String> {
+        self.excluded.iter().cloned().collect()
+    }
+
+    /// The fields that rows have hashes of, by name.
+    pub(super) fn hashed(&self) -> Vec<String> {
+        self.hashed.iter().cloned().collect()
+    }
+
     /// Its form in the note.
     pub(super) fn to_json(&self) -> Value {
         match self.is_set() {

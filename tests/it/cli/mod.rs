@@ -1,6 +1,7 @@
 //! The program itself: its process, what it derives from the declarations, the demonstration.
 
 mod demo;
+mod errors;
 mod generated;
 mod panics;
 mod people;
