@@ -64,7 +64,7 @@ impl Input {
         };
         read.map_err(|error| {
             Error::config(format!(
-                "The {what} ({}) cannot be read: {error}. Check the path and its permissions.",
+                "The {what} ({}) cannot be read: {error}. Check the path.",
                 self.name()
             ))
         })?;

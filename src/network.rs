@@ -54,7 +54,7 @@ impl Proxies {
         match self.fault {
             None => Ok(()),
             Some(name) => Err(Error::config(format!(
-                "{name} names no proxy that can be used: expected http://host:port or https://host:port. Correct it, with special characters of a password percent-encoded, or unset it."
+                "{name} names no proxy that can be used. Set http://host:port or https://host:port, with a password percent-encoded, or unset it."
             ))),
         }
     }

@@ -113,7 +113,7 @@ impl Plan {
             (Mode::Incremental, Some(state)) => match &state.scope {
                 Some(other) if *other != scope => {
                     warnings.push(format!(
-                        "The state of stream `{}` was written with another token, URL, filter, time zone or start date, or with other excluded or hashed fields, so everything is read again.",
+                        "Stream `{}`: settings have changed since the last run (token, URL, filters, zone, start date or fields), so everything is read again.",
                         stream.name
                     ));
                     None

@@ -129,7 +129,7 @@ fn refuse_all_rejected(accepted: &mut Accepted) -> Result<()> {
     }
     let first = first_reject(accepted)?;
     Err(Error::data(format!(
-        "Stream `{}`: every record was rejected ({rejected}), the first at {first}. Nothing is written and no state is saved: if the API has changed, please report it.",
+        "Every record of `{}` was rejected ({rejected}), the first at {first}. If the API has changed, please report it.",
         stream.name
     )))
 }
@@ -180,7 +180,7 @@ impl Reply for Proved<'_> {
         }
         let first = first_reject(&mut self.accepted)?;
         Err(Error::data(format!(
-            "Stream `{}`: {rejected} records were rejected, and `max_rejects` allows {allowed}. The first is at {first}. No state is saved: correct them in Komet Sales, or raise `max_rejects` to skip them.",
+            "{rejected} records of `{}` were rejected, {allowed} are allowed; the first at {first}. Correct them, or raise `max_rejects`.",
             self.accepted.receipt.stream.name
         )))
     }

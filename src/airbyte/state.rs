@@ -67,7 +67,7 @@ impl Given {
         let known = known.join(", ");
         if self.is_legacy {
             return Err(Error::config(format!(
-                "This state is not from this connector: it names none of its streams ({known}). Pass the state that this connector wrote, something like {{\"customers\": {{\"updatedOn\": \"2019-02-28T00:00:01Z\"}}}}, or an empty list to read everything."
+                "The state names none of the streams of this connector ({known}). Pass one like {{\"customers\": {{\"updatedOn\": \"2019-02-28T00:00:01Z\"}}}}, or an empty list."
             )));
         }
         Ok(Some(format!(

@@ -92,7 +92,7 @@ impl Flags {
         let is_token = |(_, origin): &Part| origin.starts_with(TOKEN);
         if files.is_empty() && !parts.iter().any(is_token) {
             return Err(Error::config(
-                "No token was given. Set KOMETSALES_AUTHENTICATION_TOKEN, or name a configuration with --config FILE, something like {\"authentication_token\": \"…\"}.",
+                "No token was given. Set KOMETSALES_AUTHENTICATION_TOKEN, or name a file by --config with {\"authentication_token\": \"…\"}.",
             ));
         }
         let (config, unknown) = Config::merge(&parts, &[], unknown_keys)?;

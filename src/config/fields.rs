@@ -20,10 +20,11 @@ pub(super) fn named(key: &str, name: &str) -> Result<&'static str, String> {
     let declared: Vec<&Field> = fields().filter(|field| field.name == name).collect();
     let is_hash = key == HASH;
     if declared.iter().any(|field| matches!(field.role, Role::Key | Role::Cursor)) {
-        return Err(format!("names `{name}`, which every output needs as it is"));
+        return Err(format!("names `{name}`, which every output needs"));
     }
     if is_hash && (name == EXTRA || declared.iter().any(|field| field.kind != Type::Text)) {
-        return Err(format!("names `{name}`, which is not a text field"));
+        let texts = accepted(true).join(", ");
+        return Err(format!("names `{name}`, which is not a text field ({texts})"));
     }
     if name == EXTRA {
         return Ok(EXTRA);
@@ -31,7 +32,10 @@ pub(super) fn named(key: &str, name: &str) -> Result<&'static str, String> {
     declared.first().map(|field| field.name).ok_or_else(|| {
         let shown: String = name.chars().take(MAX_SHOWN_CHARACTERS).collect();
         let meant = nearest(name, is_hash);
-        let meant = meant.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default();
+        let meant = match meant {
+            Some(name) => format!(" (did you mean `{name}`?)"),
+            None => format!(" (available: {})", accepted(is_hash).join(", ")),
+        };
         format!("names the unknown field `{}`{meant}", shown.escape_debug())
     })
 }
@@ -52,7 +56,7 @@ fn nearest(name: &str, only_text: bool) -> Option<&'static str> {
 /// What a setting accepts, in words that follow "expected".
 pub(super) fn expectation(only_text: bool) -> String {
     let kind = if only_text { "text fields" } else { "fields" };
-    format!("{kind} with commas between them: {}", accepted(only_text).join(", "))
+    format!("{kind} with commas between them")
 }
 
 /// The names of the fields that a setting accepts.

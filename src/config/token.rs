@@ -25,9 +25,9 @@ pub(super) fn fault(secret: &str, least: usize) -> Option<String> {
     } else if secret.trim() != secret || secret.contains(char::is_control) {
         Some("has blanks around it or a line break in it")
     } else if is_around(QUOTES) {
-        Some("has quotes around it, as some files of variables keep them")
+        Some("has quotes around it")
     } else if secret.contains(|c| UNSEEN.contains(c)) {
-        Some("has characters in it that are not seen, as copied texts have them")
+        Some("has characters in it that are not seen")
     } else if secret.chars().count() < least {
         return Some(format!("is shorter than {least} characters"));
     } else if secret.len() > MAX_SECRET_BYTES {

@@ -30,8 +30,9 @@ const MAX_LEFT_CHARS: usize = 512;
 /// A reply that stops being JSON so soon never was the API's.
 const MIN_JSON_BYTES: u64 = 16;
 
-/// At most this many characters are shown.
+/// At most this many characters of the API's own words are shown, and of what answers in its place.
 const MAX_SHOWN_CHARS: usize = 200;
+const MAX_PAGE_CHARS: usize = 60;
 
 /// Explains the reply to one request.
 pub(crate) struct Explain<'a> {
@@ -90,7 +91,7 @@ impl Explain<'_> {
             ),
             300..=399 => (
                 Kind::Config,
-                "redirects elsewhere, which is not followed because the token would go with it",
+                "redirects elsewhere, where the token is not sent",
                 "Set `base_url` to where the API is now.".to_owned(),
             ),
             407 => (
@@ -145,17 +146,17 @@ impl Explain<'_> {
                 "{reply} is corrupt: expected {expected} at byte {at}. Run again."
             )),
             Fault::NotJson => Error::transient(format!(
-                "{reply} is not JSON (HTTP {}; {}). Something else answers in place of the API: check `base_url`, or run again later.",
+                "{reply} is not JSON (HTTP {}; {}). Check `base_url`, or run again later.",
                 self.head.status,
                 self.quote(excerpt)
             )),
             Fault::NotAnObject => Error::data(format!(
-                "{reply} is JSON, but not an object (HTTP {}). Check `base_url`. {report}",
+                "{reply} is JSON, but not an object (HTTP {}). Check `base_url`; if it persists, please report it.",
                 self.head.status
             )),
-            Fault::MoreThanOneValue { at } => Error::data(format!(
-                "{reply} holds more than one JSON value: another begins at byte {at}. {report}"
-            )),
+            Fault::MoreThanOneValue { at } => {
+                Error::data(format!("{reply} has a second JSON value at byte {at}. {report}"))
+            }
             Fault::NotUtf8 { at } => Error::data(match self.charset() {
                 Some(charset) => format!(
                     "{reply} is declared as {charset} and is not UTF-8 at byte {at}. {report}"
@@ -189,12 +190,12 @@ impl Explain<'_> {
         let message = self.shown(&envelope.message);
         match envelope.status {
             Some(Status::Success) if envelope.list_is_scalar => Err(Error::data(format!(
-                "The reply of {host} to {} has a `{}` that is neither a list nor an object nor null. If it persists, the API has changed: please report it.",
+                "The reply of {host} to {} has a `{}` that is no list, object or null. If it persists, the API has changed: please report it.",
                 stream.method, stream.list
             ))),
             Some(Status::Success) => match elsewhere(envelope) {
                 Some((how, other)) if is_empty => Err(Error::data(format!(
-                    "The reply of {host} to {} has no `{}`, but a list of objects {how} `{}`. If it persists, the API has changed: please report it.",
+                    "The reply of {host} to {} has no `{}`, but a list {how} `{}`. If it persists, the API has changed: please report it.",
                     stream.method,
                     stream.list,
                     self.shown(other)
@@ -222,7 +223,7 @@ impl Explain<'_> {
                 stream.method
             ))),
             None => Err(Error::data(format!(
-                "The reply of {host} to {} has no `status`, so success cannot be distinguished from failure. If it persists, the API has changed: please report it.",
+                "The reply of {host} to {} has no `status`, so nothing says that it succeeded. If it persists, the API has changed: please report it.",
                 stream.method
             ))),
         }
@@ -238,7 +239,8 @@ impl Explain<'_> {
 
     /// The media type and the beginning of a body, for a message.
     fn quote(&self, body: &[u8]) -> String {
-        let content_type = match self.head.content_type.as_str() {
+        // What follows is the charset, which explains nothing here.
+        let content_type = match self.head.content_type.split(';').next().unwrap_or_default() {
             "" => "no content type",
             content_type => content_type,
         };
@@ -248,7 +250,7 @@ impl Explain<'_> {
                 self.shown(content_type)
             );
         }
-        let mut excerpt = self.shown(&String::from_utf8_lossy(body));
+        let mut excerpt = self.shown_of_page(&String::from_utf8_lossy(body));
         // What follows the name of the list are records, and those are people's.
         if let Some(at) = excerpt.to_ascii_lowercase().find(self.stream.list) {
             excerpt.truncate(at + self.stream.list.len());
@@ -261,16 +263,47 @@ impl Explain<'_> {
 
     /// The beginning of a text from outside, on one line, without the token.
     fn shown(&self, text: &str) -> String {
-        let searched: String = text.chars().take(MAX_SEARCHED_CHARS).collect();
-        let redacted: String = self.token.redact(&searched).chars().take(MAX_LEFT_CHARS).collect();
-        let words: Vec<&str> = redacted
-            .split(|c: char| c.is_whitespace() || c.is_control())
-            .filter(|w| !w.is_empty())
-            .collect();
-        let line = words.join(" ");
-        let shown: String = line.chars().take(MAX_SHOWN_CHARS).collect();
-        if shown.len() < line.len() { format!("{shown}…") } else { shown }
+        line_of(&self.redacted(text), MAX_SHOWN_CHARS)
     }
+
+    /// A text that answers in the place of the API: of a web page its words alone.
+    fn shown_of_page(&self, text: &str) -> String {
+        let text = self.redacted(text);
+        if text.trim_start().starts_with('<') {
+            line_of(&words_of(&text), MAX_PAGE_CHARS)
+        } else {
+            line_of(&text, MAX_PAGE_CHARS)
+        }
+    }
+
+    fn redacted(&self, text: &str) -> String {
+        let searched: String = text.chars().take(MAX_SEARCHED_CHARS).collect();
+        self.token.redact(&searched).chars().take(MAX_LEFT_CHARS).collect()
+    }
+}
+
+/// A text on one line, at most this long.
+fn line_of(text: &str, most: usize) -> String {
+    let is_blank = |c: char| c.is_whitespace() || c.is_control();
+    let words: Vec<&str> = text.split(is_blank).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    let shown: String = line.chars().take(most).collect();
+    if shown.len() < line.len() { format!("{shown}…") } else { shown }
+}
+
+/// The title of a web page, or its words where it has none.
+fn words_of(page: &str) -> String {
+    let title = page.split_once("<title>").and_then(|(_, rest)| Some(rest.split_once('<')?.0));
+    if let Some(title) = title.filter(|title| !title.trim().is_empty()) {
+        return title.to_owned();
+    }
+    let mut words = String::new();
+    for part in page.split('<') {
+        // What comes before the end of a tag is the tag.
+        words.push_str(part.split_once('>').map_or("", |(_, text)| text));
+        words.push(' ');
+    }
+    words
 }
 
 /// A list of objects that may be the records under another name. Further inside of a member only where the list is missing:

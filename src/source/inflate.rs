@@ -90,7 +90,7 @@ impl<F> Pieces<F> {
             return Ok(());
         }
         Err(Failure::from(Error::data(format!(
-            "{received} bytes of the reply became {inflated} when decompressed, more than {MAX_RATIO} times as many. If it persists, a proxy changes the replies."
+            "{received} bytes of the reply were {inflated} decompressed, more than {MAX_RATIO} times as many. If it persists, a proxy changes replies."
         )))
         .into())
     }

@@ -55,7 +55,7 @@ use decode::{Decoded, Decoder};
 use explain::Explain;
 use failure::Failure;
 use received::Counted;
-use retry::{Next, Retry, spent, too_long};
+use retry::{AGAIN, Next, Retry, spent, too_long};
 use transfer::Head;
 use window::Window;
 
@@ -224,14 +224,13 @@ impl<'a> Source<'a> {
                     let left = window.saturating_sub(started.elapsed()).as_secs();
                     let what = failure.error.to_string();
                     self.log.warn(&format!(
-                        "Request {} of {} failed; retrying in {:.1} s, giving up in {}:{:02}: {}",
+                        "Retry {} in {:.1} s, giving up in {}:{:02}: {}",
                         retry.tries(),
-                        stream.method,
                         pause.as_secs_f64(),
                         left / 60,
                         left % 60,
                         // It is sent again, so that nobody has to.
-                        what.strip_suffix(" Run again later.").unwrap_or(&what)
+                        what.strip_suffix(AGAIN).unwrap_or(&what)
                     ));
                     wait::pause(pause, &self.interrupt)?;
                 }

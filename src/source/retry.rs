@@ -63,15 +63,15 @@ impl Retry {
     }
 }
 
+/// What there is to do about a failure that passes, where nothing better is known.
+pub(super) const AGAIN: &str = " Run again later.";
+
 /// The last failure, once the retry window is spent.
 pub(super) fn spent(error: Error, tries: u32, window: Duration) -> Error {
     if tries == 1 {
         return error;
     }
-    Error::new(
-        error.kind(),
-        format!("{error} (Sent {tries} times within the retry window of {} s.)", window.as_secs()),
-    )
+    Error::new(error.kind(), format!("{error} ({tries} tries in {} s.)", window.as_secs()))
 }
 
 /// A failure after which the API asks to come back later than the retry window allows.
@@ -79,12 +79,18 @@ pub(super) fn too_long(error: &Error, asked: Duration, window: Duration) -> Erro
     let seconds = i64::try_from(asked.as_secs()).unwrap_or(i64::MAX);
     let then = chrono::TimeDelta::try_seconds(seconds)
         .and_then(|pause| Utc::now().checked_add_signed(pause))
-        .map(|then| format!(", at {}", then.format("%Y-%m-%dT%H:%M:%SZ")))
+        .map(|then| {
+            // A day is of interest where it is another.
+            let form = if seconds < 86_400 { "%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
+            format!(", at {}", then.format(form))
+        })
         .unwrap_or_default();
+    let what = error.to_string();
     Error::new(
         error.kind(),
         format!(
-            "{error} It asks to come back in {} s{then}, which is after the retry window of {} s: run again then.",
+            "{} Run again in {} s{then}; the retry window is {} s.",
+            what.strip_suffix(AGAIN).unwrap_or(&what),
             asked.as_secs(),
             window.as_secs()
         ),

@@ -46,7 +46,7 @@ fn make_private(_: &File) -> io::Result<()> {
 /// The temporary file could not be written.
 pub(crate) fn full(folder: &Path, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::system(format!(
-        "The temporary file in {} could not be written: {cause}. Free space there (about 100 bytes per record are needed), or set TMPDIR to another folder.",
+        "The temporary file in {} could not be written: {cause}. Free space there (100 bytes per record), or set TMPDIR to another folder.",
         folder.display()
     ))
     .caused_by(cause)

@@ -191,7 +191,7 @@ impl Transfer {
             ))
         } else if error.is_timeout() {
             Error::transient(format!(
-                "{host} did not send its reply in time: the request may take {} s, and {} s may pass without a byte. Run again; for a list that takes longer, raise `request_timeout_seconds` (a check has 30 s at most).",
+                "{host} did not send its reply within {} s, or nothing for {} s. Run again; if the list takes longer, raise `request_timeout_seconds`.",
                 self.timeout.as_secs(),
                 IDLE_TIMEOUT.min(self.timeout).as_secs()
             ))

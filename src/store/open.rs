@@ -185,7 +185,7 @@ fn s3(url: &Url, settings: &[(String, String)], window: Duration) -> Result<Arc<
     let has_credentials = AWS_CREDENTIALS.iter().any(|name| value(settings, name).is_some());
     if let Some(profile) = value(settings, "AWS_PROFILE").filter(|_| !has_credentials) {
         return Err(Error::config(format!(
-            "AWS_PROFILE is set ({profile}), and profiles cannot be read here. Put its credentials into the environment: eval \"$(aws configure export-credentials --format env)\"."
+            "AWS_PROFILE ({profile}) cannot be read here. Put its credentials into the environment: eval \"$(aws configure export-credentials --format env)\"."
         )));
     }
     let mut builder = AmazonS3Builder::new()

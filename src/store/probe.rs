@@ -124,7 +124,7 @@ impl Store {
 
     fn ignores_conditions(&self) -> Error {
         Error::config(format!(
-            "The store behind {} has no conditional writes (create only if absent), so concurrent exports could overwrite each other. Use a store that has them, or add --single-writer if nothing else ever writes there.",
+            "{} has no conditional writes, so exports could overwrite each other. Use another store, or add --single-writer if nothing else writes there.",
             self.shown(self.path())
         ))
     }

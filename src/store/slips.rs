@@ -8,7 +8,7 @@ use strsim::levenshtein;
 use crate::error::{Error, Result};
 
 /// The places that there are, for messages.
-pub(super) const PLACES: &str = "s3://bucket/path, gs://bucket/path, az://container/path, abfss://…, file:///folder, or a path of this machine";
+pub(super) const PLACES: &str = "s3://, gs://, az://, abfss://, file:/// or a local path";
 
 /// Schemes of object stores that are reached.
 pub(super) const REMOTE: [&str; 6] = ["s3", "s3a", "gs", "az", "abfs", "abfss"];
@@ -160,7 +160,7 @@ fn without_slashes(text: &str, scheme: &str) -> Error {
             let insist = format!("; ./{text} insists on a folder of that name");
             let insist = if may_be_shown(text) { insist } else { String::new() };
             return Error::config(format!(
-                "`{scheme}:` is not a kind of place that is known. Use {PLACES}{insist}."
+                "`{scheme}:` is an unknown kind of place. Use {PLACES}{insist}."
             ));
         }
     };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Two of them cannot hand each other data, or double what is trusted.
 const ONCE: [&str; 12] = [
@@ -55,18 +55,58 @@ fn a_second_version_is_noticed() {
     assert_eq!(versions(lock)["a"], ["1", "2"]);
 }
 
-/// Where the project lives, in Cargo.toml alone; until somebody names it, a placeholder.
+/// Where the project lives, in Cargo.toml; until somebody names it, a placeholder.
 #[test]
 fn the_address_of_the_repository_is_the_same_wherever_it_is_written() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
     let address = env!("CARGO_PKG_REPOSITORY");
-    assert!(address.ends_with("/kometsales"), "{address}");
-    let marks = ["github.com/", "example.invalid/"];
-    for name in ["pyproject.toml", "README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
-        for line in read(name).lines().filter(|line| marks.iter().any(|mark| line.contains(mark))) {
-            assert!(line.contains(address), "{name}: {line}");
+    assert!(address.starts_with("https://") && address.ends_with("/kometsales"), "{address}");
+    let mut files = Vec::new();
+    texts(root, &mut files);
+    assert!(files.len() > 100, "{files:?}");
+    let mut count = 0;
+    for file in &files {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        for line in text.lines().filter(|line| is_an_address(line)) {
+            assert!(line.contains(address), "{}: {line}", file.display());
+            count += 1;
         }
     }
-    assert!(read("pyproject.toml").contains(&format!("Repository = \"{address}\"")));
+    // The manifest has it twice, the wheel's metadata too.
+    assert!(count >= 4, "{count}");
+    let wheel = fs::read_to_string(root.join("pyproject.toml")).unwrap();
+    assert!(wheel.contains(&format!("Repository = \"{address}\"")));
+}
+
+/// Whether a line says where a repository of this name is, or has the placeholder of its owner.
+fn is_an_address(line: &str) -> bool {
+    let hosts = ["github.com/", "githubusercontent.com/", "gitlab.com/", "codeberg.org/"];
+    let on_a_host = |host: &&str| {
+        line.split(*host).skip(1).any(|rest| {
+            let mut parts = rest.split(|c: char| !(c.is_alphanumeric() || "-_.".contains(c)));
+            parts.nth(1) == Some("kometsales")
+        })
+    };
+    hosts.iter().any(on_a_host) || line.contains(concat!("OWNER", "/"))
+}
+
+/// The files that people write: no locks, nothing that is built, hidden or below a folder of tools.
+fn texts(folder: &Path, found: &mut Vec<PathBuf>) {
+    let skipped = ["target", ".git", ".venvs", "Cargo.lock", "__pycache__", "corpus", "artifacts"];
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if skipped.contains(&name.as_str()) || path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() { texts(&path, found) } else { found.push(path) }
+    }
+}
+
+#[test]
+fn another_address_is_noticed() {
+    assert!(is_an_address("uvx --from git+https://github.com/someone/kometsales@main kometsales"));
+    assert!(is_an_address("https://raw.githubusercontent.com/someone/kometsales/main/tap.yml"));
+    assert!(is_an_address(concat!("gh api repos/OWNER", "/anything")));
+    assert!(!is_an_address("https://github.com/apache/arrow, and kometsales reads it"));
 }

@@ -6,6 +6,7 @@
 mod dependencies;
 mod messages;
 mod names;
+mod platforms;
 mod reliability;
 mod source;
 

@@ -321,10 +321,7 @@ fn content(path: &Path, most: u64) -> Result<Vec<u8>> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::config(format!(
-        "{} cannot be read: {error}. Check the path and its permissions.",
-        path.display()
-    ))
+    Error::config(format!("{} cannot be read: {error}. Check the path.", path.display()))
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl FromStr for Name {
         }
         let shown: String = text.chars().take(MAX_SHOWN).collect();
         Err(Error::config(format!(
-            "`{shown}` cannot be the name of a company: expected at most {MAX_LETTERS} letters, digits, `.`, `_` or `-`, a letter or a digit first, and no {ENDING} at the end. Rename it."
+            "`{shown}` cannot name a company. Use at most {MAX_LETTERS} letters, digits, `.`, `_` or `-`, a letter or digit first, and no {ENDING} at the end."
         )))
     }
 }

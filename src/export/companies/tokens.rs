@@ -64,7 +64,7 @@ impl Tokens {
         }
         if let Some(other) = known.owners.get(&digest) {
             return Err(Error::config(format!(
-                "The companies `{other}` and `{name}` have the same token and the same filters, so one of them would get the other's customers. Correct one of the tokens."
+                "The companies `{other}` and `{name}` have the same token and filters, so one would get the other's customers. Correct one of the tokens."
             )));
         }
         // The token that it had before may be anybody's now.

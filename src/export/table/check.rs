@@ -30,7 +30,7 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
     }
     if version.note.is_none() && !is_whole {
         return Err(Error::config(format!(
-            "The table at {place} has lost what this program noted in it, as checkpoints of some other tools do. Export once with --full-refresh, which reads everything and notes it again."
+            "The table at {place} has lost what this program noted in it. Export once with --full-refresh, which notes it again."
         )));
     }
     let there = match &version.note {
@@ -49,7 +49,7 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
         properties.append_only == Some(true) || properties.enable_change_data_feed == Some(true);
     if is_restricted && mode != TableMode::Append {
         return Err(Error::config(format!(
-            "The table at {place} only accepts additions, or writes a change data feed, so its files cannot be replaced. Reset delta.appendOnly and delta.enableChangeDataFeed, or export to another place."
+            "The table at {place} only accepts additions, or writes a change data feed. Reset delta.appendOnly and delta.enableChangeDataFeed, or export to another place."
         )));
     }
     if properties.enable_row_tracking == Some(true) {

@@ -97,7 +97,7 @@ pub(super) fn refuse_additions_only(version: &Version, place: &str) -> Result<()
         return Ok(());
     }
     Err(Error::config(format!(
-        "The table at {place} only accepts additions, or writes a change data feed, so nothing can be taken out of its rows. Reset delta.appendOnly and delta.enableChangeDataFeed, or export to another place."
+        "The table at {place} only accepts additions, or writes a change data feed. Reset delta.appendOnly and delta.enableChangeDataFeed, or export to another place."
     )))
 }
 

@@ -58,7 +58,6 @@ pub(super) fn refuse(table: &Table<'_>, plan: &Plan, reply: &mut dyn Reply) -> R
         format!(" {} differ from the last export.", names.join(", "))
     });
     Err(Error::data(format!(
-        "{common} of {smaller} {record}s are those of the table at {}: is this another company's token?{other} Nothing is written; if it is intended, add --allow-shrink.",
-        table.log.place()
+        "{common} of {smaller} {record}s are those of the table: is this another company's token?{other} Nothing is written; if intended, add --allow-shrink."
     )))
 }

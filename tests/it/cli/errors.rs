@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::answer::Answer;
 use crate::support::secrets::assert_absent;
-use crate::support::{Connector, NOBODY, at_once, finish};
+use crate::support::{Connector, NOBODY, at_once, catalog, finish};
 
 const COLUMNS: usize = 80;
 const MAX_LINES: usize = 2;
@@ -164,7 +164,13 @@ const CASES: &[Case] = &[
     ("two companies with one token", Has(1), &[], "export --companies companies.jsonl --to lake"),
     ("a name that no company can have", Has(1), &[], "export --companies named.jsonl --to lake"),
     ("a check of a wrong token", Fails("token-refused"), &[], "check --text --config config.json"),
-    ("a catalog of Singer", Has(1), &[], "read --config config.json --catalog singer.json"),
+    ("a catalog of Airbyte", Has(1), &[], "--config config.json --catalog airbyte.json"),
+    (
+        "a server that is not available for longer",
+        Fails("server-error:503"),
+        &[("retry_window_seconds", "1")],
+        EXPORT,
+    ),
     ("a state of a newer version", Has(1), &[], "--config config.json --state newer.json"),
 ];
 
@@ -217,8 +223,8 @@ fn prepared(komet: Komet, settings: &[(&str, &str)], has_table: bool) -> (Connec
     let company = |name: &str| json!({"company": name, "authentication_token": TOKEN}).to_string();
     connector.write("companies.jsonl", format!("{}\n{}\n", company("rosas"), company("tulipanes")));
     connector.write("named.jsonl", company("Rosas del Norte S.A."));
-    connector
-        .write("singer.json", json!({"streams": [{"tap_stream_id": "customers"}]}).to_string());
+    let airbyte = catalog("customers", "full_refresh", Value::Null);
+    connector.write("airbyte.json", airbyte.to_string());
     let bookmark = json!({"replication_key_value": "2024-01-01T00:00:00Z", "replication_key": "updatedOn", "version": 9});
     connector.write("newer.json", json!({"bookmarks": {"customers": bookmark}}).to_string());
     let schema = json!({"type": "struct", "fields": [{"name": "id", "type": "long", "nullable": true, "metadata": {}}]});
@@ -234,15 +240,10 @@ fn prepared(komet: Komet, settings: &[(&str, &str)], has_table: bool) -> (Connec
     (connector, simulator)
 }
 
-/// What a terminal shows of a text: a line that is too long goes on in the next one.
-fn on_a_terminal(text: &str) -> Vec<String> {
-    let rows = text.lines().flat_map(|line| {
-        let characters: Vec<char> = line.chars().collect();
-        let rows: Vec<String> =
-            characters.chunks(COLUMNS).map(|row| row.iter().collect()).collect();
-        if rows.is_empty() { vec![String::new()] } else { rows }
-    });
-    rows.collect()
+/// What a terminal shows of a line: one that is too long goes on in the next row.
+fn on_a_terminal(line: &str) -> Vec<String> {
+    let characters: Vec<char> = line.chars().collect();
+    characters.chunks(COLUMNS).map(|row| row.iter().collect()).collect()
 }
 
 #[test]
@@ -255,36 +256,40 @@ fn an_error_takes_two_lines_of_a_terminal_at_the_most() {
         let (connector, _simulator) = prepared(komet, settings, typed.contains(" made"));
         let arguments: Vec<&str> = typed.split(' ').collect();
         let answer = finish(connector.command(&arguments), b"");
-        let (said, shown) = seen(&connector, &answer);
+        let said = as_a_person_sees_it(&connector, &answer);
         assert_absent(TOKEN, name, said.as_bytes());
         assert!(!matches!(answer.code, None | Some(0 | 2)), "{name}: {answer:?}");
-        if shown.len() > MAX_LINES {
-            long.lock()
-                .unwrap()
-                .push(format!("{name}: {} characters\n{said}", said.trim_end().chars().count()));
+        let is_error = |line: &&str| line.starts_with("error: ") || line.starts_with("CRITICAL ");
+        assert_eq!(said.lines().filter(is_error).count(), 1, "{name}: {said}");
+        let messages: Vec<Vec<String>> = said.lines().map(on_a_terminal).collect();
+        if messages.iter().any(|rows| rows.len() > MAX_LINES) {
+            long.lock().unwrap().push(format!("{name}: {said}"));
         }
         let code = answer.code.unwrap();
         *outputs[*number].lock().unwrap() =
-            format!("# {name} [{code}]\n$ kometsales {typed}\n{}\n", shown.join("\n"));
+            format!("# {name} [{code}]\n$ kometsales {typed}\n{}\n", messages.concat().join("\n"));
     });
     let outputs: Vec<String> =
         outputs.into_iter().map(|output| output.into_inner().unwrap()).collect();
-    with_settings!({ omit_expression => true }, { insta::assert_snapshot!(outputs.join("\n")) });
+    // What is another in every run.
+    let filters =
+        [(r"Retry 1 in 0\.\d s", "Retry 1 in 0.5 s"), (r"at \d\d:\d\d:\d\dZ", "at 01:02:03Z")];
+    with_settings!({ filters => filters, omit_expression => true }, {
+        insta::assert_snapshot!(outputs.join("\n"));
+    });
     let long = long.into_inner().unwrap();
     assert!(long.is_empty(), "{} of {}:\n{}", long.len(), CASES.len(), long.join("\n"));
 }
 
-/// What a run said on stderr, its folder and its port called as a person would have them; and that on a terminal.
-fn seen(connector: &Connector, answer: &Answer) -> (String, Vec<String>) {
+/// What a run said on stderr, with its folder and its port called as a person would have them.
+fn as_a_person_sees_it(connector: &Connector, answer: &Answer) -> String {
+    const LOCAL: &str = "127.0.0.1:";
     let folder = fs::canonicalize(connector.folder()).unwrap();
     let said = answer.stderr.replace(folder.to_str().unwrap(), FOLDER);
     let (mut text, mut rest) = (String::new(), &said[..]);
-    const LOCAL: &str = "127.0.0.1:";
     while let Some((before, after)) = rest.split_once(LOCAL) {
         text.push_str(&format!("{before}{LOCAL}54321"));
         rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
     }
-    text.push_str(rest);
-    let shown = on_a_terminal(&text);
-    (text, shown)
+    text + rest
 }

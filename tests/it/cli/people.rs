@@ -27,6 +27,10 @@ fn a_retry_is_one_line_that_says_when_it_gives_up() {
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     let lines: Vec<&str> = answer.stderr.lines().collect();
     assert_eq!(lines.len(), 1, "{}", answer.stderr);
-    assert!(lines[0].contains(" s, giving up in 1:"), "{}", answer.stderr);
+    assert!(
+        lines[0].starts_with("WARNING Retry 1 in ") && lines[0].contains(" s, giving up in 1:"),
+        "{}",
+        answer.stderr
+    );
     assert!(!lines[0].ends_with("Run again later."), "{}", answer.stderr);
 }

@@ -379,3 +379,32 @@ fn a_fault_that_is_misspelt_is_answered_with_the_one_that_was_meant() {
     let answer = finish(connector.command(&["exprt"]), b"");
     assert!(answer.code == Some(2) && answer.stderr.contains("'export'"), "{}", answer.stderr);
 }
+
+#[test]
+fn it_is_the_same_program_under_each_of_its_names() {
+    let simulator = simulator(3);
+    let connector = Connector::of(&simulator);
+    connector.prepare_read();
+    let program = env!("CARGO_BIN_EXE_kometsales");
+    let table = "export --config config.json --to rows.parquet --json";
+    for arguments in
+        ["--version", "--about --format json", "spec", "--config config.json --test", table, "read"]
+    {
+        let arguments: Vec<&str> = arguments.split(' ').collect();
+        let mut said = Vec::new();
+        for name in ["kometsales", "tap-kometsales", "source-kometsales"] {
+            let link = connector.folder().join(name);
+            if !link.exists() {
+                std::os::unix::fs::symlink(program, &link).unwrap();
+            }
+            let mut command = Command::new(&link);
+            command.args(&arguments).env_clear().current_dir(connector.folder());
+            let answer = finish(command, b"");
+            let what = (answer.code, arguments[0] == "export" || answer.stdout.is_empty());
+            let text = if arguments[0] == "export" { String::new() } else { answer.text().into() };
+            said.push((what, text, answer.stderr));
+        }
+        assert!(said.iter().all(|one| one == &said[0]), "{arguments:?}: {said:?}");
+        assert_eq!(said[0].0.0, Some(if arguments == ["read"] { 2 } else { 0 }), "{said:?}");
+    }
+}

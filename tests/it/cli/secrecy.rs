@@ -170,7 +170,7 @@ fn a_server_that_quotes_the_token_is_quoted_without_it_in_whatever_form() {
 fn a_token_at_the_end_of_what_is_shown_is_not_shown_in_part() {
     let simulator = company(PLAIN);
     let connector = talkative(&simulator);
-    for before in (140..=215).step_by(5).chain([500, 1990, 4090, 65_530]) {
+    for before in (5..=215).step_by(5).chain([500, 1990, 4090, 65_530]) {
         let text = format!("{}{PLAIN} and more", "-".repeat(before));
         let html = format!("<p>{text}</p>");
         let message = json!({"status": "0", "message": text}).to_string();

@@ -113,6 +113,21 @@ fn every_setting_is_read_from_every_origin_of_its_command_and_no_other() {
                 assert_works(&by_variable, &what("variable"));
             }
 
+            // A secret may also be in a file that a variable names; no other setting may.
+            connector.write("secret", &value);
+            let by_secret_file = format!("{variable}_FILE");
+            let environment = [(by_secret_file.as_str(), "secret")];
+            let answer = run(&connector, command, Some(&good), &environment, &[]);
+            if is_for_people(command) && is_secret {
+                assert_refused(&answer, setting, &what("token file"));
+                assert!(answer.stderr.contains(&by_secret_file), "{}", answer.stderr);
+            } else {
+                assert_works(&answer, &what("token file"));
+                let is_warned_of = is_for_people(command) && !is_secret;
+                let warning = format!("`{by_secret_file}` is not the variable of a setting");
+                assert_eq!(answer.stderr.contains(&warning), is_warned_of, "{}", answer.stderr);
+            }
+
             let by_flag = run(&connector, command, Some(&good), &[], &flag);
             if is_for_people(command) && !is_secret {
                 assert_refused(&by_flag, setting, &what("flag"));
@@ -364,6 +379,8 @@ fn with_json_a_failure_is_one_object_on_stdout() {
         (&good, "export --json --no-such-flag", "usage", 2),
         (&good, "export --to x.parquet --mode merge --json", "usage", 2),
         (&good, "show nothing-here --json", "config", 78),
+        (&good, "vacuum nothing-here --json", "config", 78),
+        (&good, "vacuum nothing-here --json --retain", "usage", 2),
     ] {
         connector.write("config.json", file.to_string());
         let mut all: Vec<&str> = arguments.split(' ').collect();
