@@ -72,6 +72,8 @@ pub(super) fn run(options: &Options, stdout: Stdout) -> Result<()> {
     let folder = tempfile::tempdir().map_err(no_folder)?;
     let table = match wanted {
         Some(folder) => folder,
+        // Without export there will be none.
+        None if !cfg!(feature = "export") => folder.path().join("lake"),
         None => {
             let named = tempfile::Builder::new().prefix("kometsales-demo-").tempdir();
             named.map_err(no_folder)?.keep()

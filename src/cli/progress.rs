@@ -201,7 +201,7 @@ mod tests {
         let at = |width| line("Writing", true, &done(1_204, 5_000), width);
         assert_eq!(at(20), "1,204 of 5,000");
         assert_eq!(at(40), "1,204 of 5,000  75s left");
-        let bar = "█████░░░░░░░░░░░░░░░░░░";
+        let bar = "█████░░░░░░░░░░░░░░░░░";
         let rest = "1,204 of 5,000  12,345,678 a second  75s left";
         assert_eq!(at(80), format!("   Writing {bar} {rest}"));
     }
@@ -209,9 +209,9 @@ mod tests {
     #[test]
     fn a_reply_that_comes_shows_its_bytes_and_their_rate() {
         let at = |bytes, width| line("Receiving", false, &done(bytes, 0), width);
-        assert_eq!(at(0, 80), " Receiving ⠐ 5s");
-        assert_eq!(at(148_400_000, 80), " Receiving ⠐ 148 MB, 12 MB/s, 5s");
-        assert_eq!(at(148_400_000, 20), "⠐ 148 MB, 5s");
-        assert_eq!(at(148_400_000, 12), "⠐ 5s");
+        assert_eq!(at(0, 80), " Receiving ⢀ 5s");
+        assert_eq!(at(148_400_000, 80), " Receiving ⢀ 148 MB, 12 MB/s, 5s");
+        assert_eq!(at(148_400_000, 20), "⢀ 148 MB, 5s");
+        assert_eq!(at(148_400_000, 12), "⢀ 5s");
     }
 }

@@ -160,7 +160,7 @@ fn without_slashes(text: &str, scheme: &str) -> Error {
             let insist = format!("; ./{text} insists on a folder of that name");
             let insist = if may_be_shown(text) { insist } else { String::new() };
             return Error::config(format!(
-                "`{scheme}:` is an unknown kind of place. Use {PLACES}{insist}."
+                "`{scheme}:` is not a kind of place that is known. Use {PLACES}{insist}."
             ));
         }
     };
