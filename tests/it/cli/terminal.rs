@@ -75,6 +75,8 @@ fn the_bar_is_never_wider_than_the_terminal() {
         let bars: Vec<&String> = lines.iter().filter(is_bar).collect();
         assert!(bars.iter().any(|line| line.contains("3,000")), "{columns}: {lines:?}");
         assert!(bars.iter().any(|line| line.contains("Receiving")), "{columns}: {lines:?}");
+        let has_rate = bars.iter().any(|line| line.contains(" MB, ") && line.contains(" MB/s, "));
+        assert!(has_rate || columns < 40, "{columns}: {lines:?}");
         for bar in bars {
             assert!(bar.chars().count() < columns.into(), "{columns}: {bar:?}");
         }
