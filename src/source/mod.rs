@@ -142,7 +142,7 @@ impl<'a> Source<'a> {
             plan.query.push((since, probe::NEVER.to_owned()));
         }
         let window = CHECK_WINDOW.min(self.config.retry_window);
-        self.patiently(stream, window, Some(CHECK_WINDOW), |timeout| {
+        self.patiently(window, Some(CHECK_WINDOW), |timeout| {
             let (head, body) = self.send(stream, &plan.query, timeout)?;
             probe::judge(body, &self.explain(stream, &head), self.log)
         })?;
@@ -159,9 +159,7 @@ impl<'a> Source<'a> {
     pub fn receive(&self, plan: &Plan) -> Result<Accepted> {
         let started = Instant::now();
         let (attempt, requests) =
-            self.patiently(plan.stream, self.config.retry_window, None, |timeout| {
-                self.attempt(plan, timeout)
-            })?;
+            self.patiently(self.config.retry_window, None, |timeout| self.attempt(plan, timeout))?;
         attempt.accept(plan, started, requests)
     }
 
@@ -205,7 +203,6 @@ impl<'a> Source<'a> {
     /// `deadline` bounds everything together, the last try included.
     fn patiently<T>(
         &self,
-        stream: &Stream,
         window: Duration,
         deadline: Option<Duration>,
         mut attempt: impl FnMut(Duration) -> Result<T, Failure>,

@@ -31,9 +31,7 @@ impl Source<'_> {
         let started = Instant::now();
         let window = CHECK_WINDOW.min(self.config.retry_window);
         let (attempt, requests) =
-            self.patiently(stream, window, Some(CHECK_WINDOW), |timeout| {
-                self.attempt(&plan, timeout)
-            })?;
+            self.patiently(window, Some(CHECK_WINDOW), |timeout| self.attempt(&plan, timeout))?;
         let mut answer = attempt.accept(&plan, started, requests)?;
         while let Some(batch) = answer.batches.next_batch()? {
             let keys = batch.column_by_name(name).and_then(|keys| keys.as_primitive_opt());

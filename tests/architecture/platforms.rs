@@ -43,11 +43,11 @@ impl Reader {
     }
 
     fn take(&mut self, line: usize, path: &str) {
-        let is_below = |of_some: &&str| {
-            path.strip_prefix(**of_some)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        let is_below = |whole: &&str| {
+            let rest = path.strip_prefix(*whole);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
         };
-        if OF_SOME.iter().any(|of_some| is_below(&of_some)) {
+        if OF_SOME.iter().any(is_below) {
             self.found.push((line, path.to_owned()));
         }
     }
