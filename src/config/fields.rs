@@ -31,7 +31,9 @@ pub(super) fn named(key: &str, name: &str) -> Result<&'static str, String> {
     }
     declared.first().map(|field| field.name).ok_or_else(|| {
         let shown: String = name.chars().take(MAX_SHOWN_CHARACTERS).collect();
-        let meant = nearest(name, is_hash);
+        // Names with something else than commas between them are like all of these.
+        let is_one = name.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let meant = nearest(name, is_hash).filter(|_| is_one);
         let meant = match meant {
             Some(name) => format!(" (did you mean `{name}`?)"),
             None => format!(" (available: {})", accepted(is_hash).join(", ")),

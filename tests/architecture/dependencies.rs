@@ -105,8 +105,9 @@ fn texts(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn another_address_is_noticed() {
-    assert!(is_an_address("uvx --from git+https://github.com/someone/kometsales@main kometsales"));
-    assert!(is_an_address("https://raw.githubusercontent.com/someone/kometsales/main/tap.yml"));
+    for host in ["git+https://github.com", "https://raw.githubusercontent.com"] {
+        assert!(is_an_address(&format!("uvx --from {host}/someone/kometsales@main kometsales")));
+    }
     assert!(is_an_address(concat!("gh api repos/OWNER", "/anything")));
     assert!(!is_an_address("https://github.com/apache/arrow, and kometsales reads it"));
 }
