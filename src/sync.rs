@@ -180,7 +180,7 @@ impl Reply for Proved<'_> {
         }
         let first = first_reject(&mut self.accepted)?;
         Err(Error::data(format!(
-            "{rejected} records of `{}` were rejected, {allowed} are allowed; the first at {first}. Correct them, or raise `max_rejects`.",
+            "Rejected records of `{}`: {rejected} ({allowed} allowed), the first at {first}. Correct them, or raise `max_rejects`.",
             self.accepted.receipt.stream.name
         )))
     }
