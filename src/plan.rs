@@ -113,7 +113,7 @@ impl Plan {
             (Mode::Incremental, Some(state)) => match &state.scope {
                 Some(other) if *other != scope => {
                     warnings.push(format!(
-                        "Stream `{}`: settings have changed since the last run (token, URL, filters, zone, start date or fields), so everything is read again.",
+                        "Stream `{}`: settings changed since the last run (token, URL, filters, zone, start date, excluded or hashed fields), so everything is read again.",
                         stream.name
                     ));
                     None

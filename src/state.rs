@@ -119,7 +119,7 @@ fn check_version(version: Option<&Value>, stream: &Stream) -> Result<()> {
     match version.as_f64() {
         Some(number) if number == VERSION as f64 => Ok(()),
         Some(number) if number > VERSION as f64 => Err(Error::config(format!(
-            "The state of stream `{}` is from a newer connector (version {number}, this one knows {VERSION}). Upgrade it, or reset the stream to read everything.",
+            "The state of stream `{}` is from a newer version ({number}; this one knows {VERSION}). Upgrade the connector, or reset the stream to read everything.",
             stream.name
         ))),
         _ => Err(unreadable(stream, "its `version` is none that was ever written")),

@@ -268,9 +268,7 @@ impl Setting {
             Accepts::Boolean { .. } => "true or false".into(),
             Accepts::Date => "a day as YYYY-MM-DD, for example 2024-01-31".into(),
             Accepts::Zone => "the IANA name of a time zone, for example America/Bogota".into(),
-            Accepts::Url { .. } => {
-                "an https:// URL without user or query (http on loopback)".into()
-            }
+            Accepts::Url { .. } => "https:// without user or query (http on loopback)".into(),
         }
     }
 

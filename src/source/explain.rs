@@ -195,7 +195,7 @@ impl Explain<'_> {
             ))),
             Some(Status::Success) => match elsewhere(envelope) {
                 Some((how, other)) if is_empty => Err(Error::data(format!(
-                    "The reply of {host} to {} has no `{}`, but a list {how} `{}`. If it persists, the API has changed: please report it.",
+                    "The reply of {host} to {} has no `{}`, but a list of objects {how} `{}`. If it persists, the API has changed: please report it.",
                     stream.method,
                     stream.list,
                     self.shown(other)
@@ -250,30 +250,22 @@ impl Explain<'_> {
                 self.shown(content_type)
             );
         }
-        let mut excerpt = self.shown_of_page(&String::from_utf8_lossy(body));
+        let mut excerpt = self.redacted(&String::from_utf8_lossy(body));
         // What follows the name of the list are records, and those are people's.
         if let Some(at) = excerpt.to_ascii_lowercase().find(self.stream.list) {
             excerpt.truncate(at + self.stream.list.len());
             excerpt.push('…');
         }
-        let excerpt =
-            if excerpt.is_empty() { "empty".to_owned() } else { format!("“{excerpt}”") };
+        let excerpt = match line_of_page(&excerpt) {
+            line if line.is_empty() => "empty".to_owned(),
+            line => format!("“{line}”"),
+        };
         format!("{}; {excerpt}", self.shown(content_type))
     }
 
     /// The beginning of a text from outside, on one line, without the token.
     fn shown(&self, text: &str) -> String {
         line_of(&self.redacted(text), MAX_SHOWN_CHARS)
-    }
-
-    /// A text that answers in the place of the API: of a web page its words alone.
-    fn shown_of_page(&self, text: &str) -> String {
-        let text = self.redacted(text);
-        if text.trim_start().starts_with('<') {
-            line_of(&words_of(&text), MAX_PAGE_CHARS)
-        } else {
-            line_of(&text, MAX_PAGE_CHARS)
-        }
     }
 
     fn redacted(&self, text: &str) -> String {
@@ -289,6 +281,13 @@ fn line_of(text: &str, most: usize) -> String {
     let line = words.join(" ");
     let shown: String = line.chars().take(most).collect();
     if shown.len() < line.len() { format!("{shown}…") } else { shown }
+}
+
+/// What answers in the place of the API, on one line: of a web page its words alone.
+fn line_of_page(text: &str) -> String {
+    let is_page = text.trim_start().starts_with('<');
+    let words = if is_page { line_of(&words_of(text), MAX_PAGE_CHARS) } else { String::new() };
+    if words.is_empty() { line_of(text, MAX_PAGE_CHARS) } else { words }
 }
 
 /// The title of a web page, or its words where it has none.

@@ -71,7 +71,7 @@ pub(super) fn spent(error: Error, tries: u32, window: Duration) -> Error {
     if tries == 1 {
         return error;
     }
-    Error::new(error.kind(), format!("{error} ({tries} tries in {} s.)", window.as_secs()))
+    Error::new(error.kind(), format!("{error} (Sent {tries} times in {} s.)", window.as_secs()))
 }
 
 /// A failure after which the API asks to come back later than the retry window allows.
@@ -79,19 +79,16 @@ pub(super) fn too_long(error: &Error, asked: Duration, window: Duration) -> Erro
     let seconds = i64::try_from(asked.as_secs()).unwrap_or(i64::MAX);
     let then = chrono::TimeDelta::try_seconds(seconds)
         .and_then(|pause| Utc::now().checked_add_signed(pause))
-        .map(|then| {
-            // A day is of interest where it is another.
-            let form = if seconds < 86_400 { "%H:%M:%SZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
-            format!(", at {}", then.format(form))
-        })
-        .unwrap_or_default();
+        .map_or_else(
+            || format!("in {seconds} s"),
+            |then| format!("at {}", then.format("%Y-%m-%dT%H:%M:%SZ")),
+        );
     let what = error.to_string();
     Error::new(
         error.kind(),
         format!(
-            "{} Run again in {} s{then}; the retry window is {} s.",
+            "{} Run again {then} (retry window: {} s).",
             what.strip_suffix(AGAIN).unwrap_or(&what),
-            asked.as_secs(),
             window.as_secs()
         ),
     )
