@@ -26,7 +26,8 @@ from pyspark.sql.datasource import InputPartition
 from secrecy import assert_absent
 
 EXAMPLE = Path(kometsales_spark.__file__)
-COMPANIES, CUSTOMERS = 8, 9_000
+# Two batches per company.
+COMPANIES, CUSTOMERS = 8, 8_400
 REFUSED, CUT = "company-0003", "company-0006"
 OTHERS = [f"company-{number:04}" for number in range(1, COMPANIES + 1) if number != 3]
 STORE_KEY, STORE_SECRET = "AKIDKOMETSALESTEST00", "s3cr3t/of+the=Store&7kQ9zR2wXv5bN8mJ4hL1pT6y"

@@ -1,6 +1,7 @@
 //! Whose token it is: swapped, doubled, rotated and vanished ones.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use kometsales::simulator::Options;
@@ -53,23 +54,43 @@ fn two_companies_with_one_token_are_refused_before_any_request() {
     assert_eq!(many.export("lake", &[]).code(), 0);
 }
 
-/// A run of six companies, one after the other, and twelve that the simulator knows. While the first of them is being
-/// asked, `change` happens.
-fn while_the_first_is_asked(change: impl Fn(&Many)) -> (Many, Run) {
+/// Six companies, and twelve that the simulator knows. It takes its time to answer.
+fn six_of_twelve() -> Many {
     let latency = Duration::from_millis(500);
     let many =
         Many::with(Options { customers: 10, companies: Some(12), latency, ..Options::default() });
     for number in 7..=12 {
         fs::remove_file(many.tokens().join(format!("company-{number:04}"))).unwrap();
     }
+    many
+}
+
+/// A run of one company after the other. While the first of them is being asked, `change` happens.
+fn while_the_first_is_asked(many: &Many, change: impl Fn(&Many)) -> Run {
     let mut child = many.start("lake", &["--jobs", "1"]);
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
     eventually("a company is asked", || many.simulator.most_at_once() > 0);
-    change(&many);
+    change(many);
     let status = wait(&mut child);
     let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
-    let run = Run::of(Answer::new(status, stdout, &stderr, Duration::ZERO));
-    (many, run)
+    Run::of(Answer::new(status, stdout, &stderr, Duration::ZERO))
+}
+
+/// Mounts a version of a secret as Kubernetes does: each name is a link through `..data`, which leads to the version's folder
+/// and is replaced at once.
+fn mount(many: &Many, version: &str, tokens: impl Iterator<Item = (u32, u32)>) {
+    let folder = many.tokens();
+    fs::create_dir(folder.join(version)).unwrap();
+    for (company, token) in tokens {
+        let name = format!("company-{company:04}");
+        let token = format!("demo-token-{token:04}");
+        fs::write(folder.join(version).join(&name), token).unwrap();
+        if fs::symlink_metadata(folder.join(&name)).is_err() {
+            symlink(format!("..data/{name}"), folder.join(&name)).unwrap();
+        }
+    }
+    symlink(version, folder.join("..data_tmp")).unwrap();
+    fs::rename(folder.join("..data_tmp"), folder.join("..data")).unwrap();
 }
 
 /// How often the companies with these numbers were asked.
@@ -79,7 +100,8 @@ fn asked(many: &Many, numbers: std::ops::RangeInclusive<u32>) -> u64 {
 
 #[test]
 fn a_token_that_is_rotated_during_the_run_is_read_when_its_turn_comes() {
-    let (many, run) = while_the_first_is_asked(|many| {
+    let many = six_of_twelve();
+    let run = while_the_first_is_asked(&many, |many| {
         for number in 1..=6 {
             let token = format!("demo-token-{:04}", number + 6);
             many.give(&format!("company-{number:04}"), &token);
@@ -91,7 +113,8 @@ fn a_token_that_is_rotated_during_the_run_is_read_when_its_turn_comes() {
 
 #[test]
 fn a_token_that_becomes_anothers_during_the_run_is_refused() {
-    let (many, run) = while_the_first_is_asked(|many| {
+    let many = six_of_twelve();
+    let run = while_the_first_is_asked(&many, |many| {
         (1..=6).for_each(|number| many.give(&format!("company-{number:04}"), "demo-token-0012"));
     });
     assert_eq!((run.code(), run.summary["exported"].as_u64()), (78, Some(2)), "{run:?}");
@@ -102,7 +125,8 @@ fn a_token_that_becomes_anothers_during_the_run_is_refused() {
 
 #[test]
 fn a_company_that_vanishes_during_the_run_fails_alone() {
-    let (_, run) = while_the_first_is_asked(|many| {
+    let many = six_of_twelve();
+    let run = while_the_first_is_asked(&many, |many| {
         (4..=6).for_each(|number| {
             fs::remove_file(many.tokens().join(format!("company-{number:04}"))).unwrap();
         });
@@ -114,6 +138,28 @@ fn a_company_that_vanishes_during_the_run_fails_alone() {
     let gone = gone.filter(|message| message.contains("any more")).count();
     assert!((2..=3).contains(&gone), "{run:?}");
     assert_eq!(run.code(), 78);
+}
+
+#[test]
+fn a_mounted_secret_that_changes_during_the_run_is_read_as_it_is_when_a_companys_turn_comes() {
+    let many = six_of_twelve();
+    (1..=6).for_each(|number| {
+        fs::remove_file(many.tokens().join(format!("company-{number:04}"))).unwrap();
+    });
+    mount(&many, "..2026_11_25", (1..=6).map(|number| (number, number)));
+    // All tokens are new, and one company is not there any more: its link leads nowhere until it is removed.
+    let run = while_the_first_is_asked(&many, |many| {
+        mount(many, "..2026_11_26", (1..=5).map(|number| (number, number + 6)));
+    });
+    let was_first = asked(&many, 6..=6) == 1;
+    let gone = if was_first { "exported" } else { "failed" };
+    assert_eq!(run.outcome("company-0006"), gone, "{run:?}");
+    for number in 1..=5 {
+        assert_eq!(run.outcome(&format!("company-{number:04}")), "exported", "{run:?}");
+    }
+    assert_eq!(asked(&many, 1..=6), 1);
+    assert_eq!(asked(&many, 7..=12), if was_first { 5 } else { 4 });
+    assert_eq!(run.code(), if was_first { 0 } else { 78 });
 }
 
 #[test]
