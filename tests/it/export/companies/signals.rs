@@ -27,7 +27,7 @@ fn a_signal_begins_no_more_companies_and_the_report_is_ended() {
         let latency = Duration::from_millis(300);
         let many = Many::with(Options {
             customers: 10,
-            companies: Some(12),
+            companies: Some(60),
             latency,
             ..Options::default()
         });
