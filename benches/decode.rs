@@ -151,6 +151,10 @@ impl Reply for AtHand<'_> {
         Err(Error::system("A benchmark saves no state."))
     }
 
+    fn resume(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     fn rewind(&mut self) -> Result<()> {
         Ok(())
     }

@@ -16,6 +16,7 @@ use std::io::Read;
 use arrow_array::RecordBatch;
 
 use crate::error::{Error, Result};
+use crate::model::Timestamp;
 use crate::plan::Plan;
 use crate::receipt::Receipt;
 use crate::state::Checkpoint;
@@ -29,6 +30,19 @@ pub trait Sink {
     fn begin(&mut self, _plan: &Plan) -> Result<()> {
         Ok(())
     }
+
+    /// A reply to the plan begins to arrive, whose request was sent then; whatever [`arrived`](Self::arrived) before is void.
+    fn arriving(&mut self, _plan: &Plan, _extracted_at: Timestamp) {}
+
+    /// The next rows of the reply, before it is proved: for a sink that can make of them what nobody sees before
+    /// [`take`](Self::take), which may then go on [behind them](Reply::resume). False if it does not take them, nor any that
+    /// follow. The connection of the API waits meanwhile, so it must not take long.
+    fn arrived(&mut self, _plan: &Plan, _rows: &RecordBatch) -> bool {
+        false
+    }
+
+    /// The reply is not proved: whatever arrived of it is void.
+    fn lost(&mut self) {}
 
     /// Takes a proved reply. When it returns, rows and state last. A sink that fails saves no state, and
     /// removes what it wrote where that can be done.
@@ -81,6 +95,12 @@ pub trait Reply {
     /// # Errors
     /// `System`: rows are missing. `Data`: too many records were rejected.
     fn finish(&mut self) -> Result<Checkpoint>;
+
+    /// Goes to the first batch that the sink did not take when it [arrived](Sink::arrived).
+    ///
+    /// # Errors
+    /// `System`: the temporary file cannot be read.
+    fn resume(&mut self) -> Result<()>;
 
     /// Goes back to the first batch.
     ///

@@ -7,10 +7,11 @@ use arrow_array::RecordBatch;
 
 use crate::error::{Error, Result};
 use crate::log::Log;
+use crate::model::Timestamp;
 use crate::plan::Plan;
 use crate::receipt::{Receipt, Reject};
 use crate::sink::{Answer, Reply, Sink};
-use crate::source::{Accepted, Source};
+use crate::source::{Accepted, Early, Source};
 use crate::state::Checkpoint;
 
 /// Rejected records that the log lists where a sink keeps all of them.
@@ -78,13 +79,33 @@ fn read(
     sink.begin(plan)?;
     plan.warnings.iter().for_each(|warning| log.warn(warning));
 
-    let accepted = source.receive(plan)?;
+    let accepted = source.receive(plan, &mut Arriving { sink, plan })?;
     let ask = |key| match source.has(plan, key) {
         Ok(true) => Answer::There,
         Ok(false) => Answer::Gone,
         Err(error) => Answer::Unknown(error),
     };
     hand_over(accepted, plan, sink, limits, log, &ask)
+}
+
+/// Rows on their way to a sink before they are proved.
+struct Arriving<'a> {
+    sink: &'a mut dyn Sink,
+    plan: &'a Plan,
+}
+
+impl Early for Arriving<'_> {
+    fn begin(&mut self, extracted_at: Timestamp) {
+        self.sink.arriving(self.plan, extracted_at);
+    }
+
+    fn take(&mut self, rows: &RecordBatch) -> bool {
+        self.sink.arrived(self.plan, rows)
+    }
+
+    fn lose(&mut self) {
+        self.sink.lost();
+    }
 }
 
 /// Lets a sink take a reply that is at hand; `ask` answers its questions.
@@ -151,6 +172,15 @@ struct Proved<'a> {
     is_begun: bool,
 }
 
+impl Proved<'_> {
+    fn begin(&mut self) {
+        if !self.is_begun {
+            self.is_begun = true;
+            self.log.stage("Writing", Some(self.accepted.receipt.rows));
+        }
+    }
+}
+
 impl Reply for Proved<'_> {
     fn receipt(&self) -> &Receipt {
         &self.accepted.receipt
@@ -161,10 +191,7 @@ impl Reply for Proved<'_> {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        if !self.is_begun {
-            self.is_begun = true;
-            self.log.stage("Writing", Some(self.accepted.receipt.rows));
-        }
+        self.begin();
         let batch = self.accepted.batches.next_batch()?;
         if let Some(batch) = &batch {
             self.log.advance(batch.num_rows() as u64);
@@ -183,6 +210,13 @@ impl Reply for Proved<'_> {
             "Rejected records of `{}`: {rejected} ({allowed} allowed), the first at {first}. Correct them, or raise `max_rejects`.",
             self.accepted.receipt.stream.name
         )))
+    }
+
+    fn resume(&mut self) -> Result<()> {
+        self.begin();
+        let rows = self.accepted.batches.resume()?;
+        self.log.advance(rows);
+        Ok(())
     }
 
     fn rewind(&mut self) -> Result<()> {

@@ -1,8 +1,10 @@
 //! One Parquet file, replaced whole, and only when the new one is complete. It keeps no state.
 
+use arrow_array::RecordBatch;
 use object_store::path::Path;
 
 use super::destination::ENDING;
+use super::early::Early;
 use super::parquet::{Files, Layout, Reader, Uploaded, Written};
 use super::report::{self, Report, run_name};
 use super::rows::{schema, table_rows};
@@ -23,6 +25,8 @@ pub struct ParquetFile {
     allow_shrink: bool,
     run: String,
     report: Option<Report>,
+    /// Rows that are written while the reply arrives.
+    early: Option<Early>,
 }
 
 impl ParquetFile {
@@ -46,7 +50,15 @@ impl ParquetFile {
                 None
             }
         };
-        let file = Self { store, stream, replaces, allow_shrink, run: run_name(now), report: None };
+        let file = Self {
+            store,
+            stream,
+            replaces,
+            allow_shrink,
+            run: run_name(now),
+            report: None,
+            early: None,
+        };
         if file.replaces.is_none() {
             file.probe()?;
         }
@@ -94,6 +106,27 @@ impl Exported for ParquetFile {
 }
 
 impl Sink for ParquetFile {
+    fn arriving(&mut self, plan: &Plan, extracted_at: Timestamp) {
+        // What fails here fails again once the reply is proved, and is reported then.
+        let files = self.store.interrupt().hold().and_then(|()| self.files(plan, extracted_at));
+        self.early = files.ok().map(|files| Early::new(files, extracted_at));
+    }
+
+    fn arrived(&mut self, plan: &Plan, rows: &RecordBatch) -> bool {
+        self.take_early(plan, rows).unwrap_or_default()
+    }
+
+    fn lost(&mut self) {
+        self.early = None;
+        // The user's wish is seen wherever the run goes on.
+        let _ = self.store.interrupt().release();
+    }
+
+    fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
+        self.early = None;
+        Ok(())
+    }
+
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
         let mut report = Report::of(self.place(), report::Kind::File, &self.run, reply.receipt());
         if let (Some(before), false) = (self.replaces, self.allow_shrink) {
@@ -101,8 +134,14 @@ impl Sink for ParquetFile {
         }
         self.store.interrupt().hold()?;
         let schema = schema(plan);
-        let layout = Layout { schema: schema.clone(), ..self.layout(report.extracted_at) };
-        let mut files = Files::new(layout)?;
+        let early = self.early.take().and_then(|early| early.of(report.extracted_at));
+        let mut files = match early {
+            Some(files) => {
+                reply.resume()?;
+                files
+            }
+            None => self.files(plan, report.extracted_at)?,
+        };
         let mut rejects = None;
         if report.rejects > 0 {
             rejects =
@@ -122,6 +161,18 @@ impl Sink for ParquetFile {
 }
 
 impl ParquetFile {
+    fn take_early(&mut self, plan: &Plan, rows: &RecordBatch) -> Result<bool> {
+        let Some(mut early) = self.early.take() else { return Ok(false) };
+        let is_taken = early.take(table_rows(rows, &schema(plan), early.extracted_at())?)?;
+        // What was taken until now stays.
+        self.early = Some(early);
+        Ok(is_taken)
+    }
+
+    fn files(&self, plan: &Plan, extracted_at: Timestamp) -> Result<Files> {
+        Files::new(Layout { schema: schema(plan), ..self.layout(extracted_at) })
+    }
+
     fn layout(&self, extracted_at: Timestamp) -> Layout {
         let path = self.store.path().clone();
         let mut layout = Layout::file(self.store.clone(), path, self.stream);

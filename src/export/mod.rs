@@ -16,6 +16,7 @@ use crate::sync::{self, RejectLimits};
 pub mod companies;
 mod destination;
 pub mod difference;
+mod early;
 pub mod file;
 mod mask;
 pub mod mode;

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use arrow_array::RecordBatch;
 
+use super::early::Taken;
 use super::rejects::Rejects;
 use super::spool;
 use crate::error::{Error, Result};
@@ -25,6 +26,7 @@ pub struct Batches {
     pub(super) spooled: spool::Spooled,
     pub(super) promised: u64,
     pub(super) handed_on: u64,
+    pub(super) taken: Taken,
     pub(super) stream: &'static Stream,
     pub(super) state: State,
 }
@@ -72,12 +74,22 @@ impl Batches {
         Ok(Checkpoint::proven(self.stream, self.state.clone(), self.promised))
     }
 
+    /// Goes to the first batch that was not taken as it arrived, and says how many rows are before it.
+    ///
+    /// # Errors
+    /// `System` if the spool cannot be read.
+    pub fn resume(&mut self) -> Result<u64> {
+        self.spooled.go_to(self.taken.batches)?;
+        self.handed_on = self.taken.rows;
+        Ok(self.taken.rows)
+    }
+
     /// Goes back to the first batch.
     ///
     /// # Errors
     /// `System` if the spool cannot be read.
     pub fn rewind(&mut self) -> Result<()> {
         self.handed_on = 0;
-        self.spooled.rewind()
+        self.spooled.go_to(0)
     }
 }

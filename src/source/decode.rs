@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::convert::{self, Converted};
+use super::early::{Offer, Taken};
 use super::envelope::{Elements, Envelope};
 use super::extra;
-use super::json::{Expected, Parser, Stop, Text, Value};
+use super::json::{Parser, Stop, Text, Value};
 use super::list::List;
+use super::order::{Name, Order};
 use super::rejects::Rejects;
 use super::rows::Rows;
 use super::scratch::Scratch;
@@ -16,12 +18,12 @@ use super::tally::Tally;
 use crate::config::Config;
 use crate::error::Result;
 use crate::model::arrow::EXTRA_NULLED;
-use crate::model::{Field, Stream, Timestamp, Zone};
+use crate::model::{Stream, Timestamp, Zone};
 use crate::plan::Plan;
 use crate::receipt::Reject;
 
 /// Decodes the list of one reply into a spool.
-pub(crate) struct Decoder<'a> {
+pub(crate) struct Decoder<'a, 'e> {
     plan: &'a Plan,
     zone: Zone,
     /// When the server sent the reply: no cursor is later.
@@ -29,6 +31,7 @@ pub(crate) struct Decoder<'a> {
     scratch: &'a Scratch,
     in_memory: usize,
     rows: Rows,
+    offer: Offer<'e>,
     order: Order,
     /// What has been decoded.
     pub(crate) decoded: Decoded<'a>,
@@ -46,6 +49,8 @@ pub(crate) struct Decoded<'a> {
     pub(crate) tally: Tally,
     /// Its records without a valid key.
     pub(crate) rejects: Rejects,
+    /// Its rows that were taken already.
+    pub(crate) taken: Taken,
 }
 
 /// A record's members, sorted by field. Made once for each window, since it borrows from it.
@@ -66,62 +71,7 @@ const MAX_SCANNED_NAMES: usize = 16;
 /// Members that a record may have: each that is not known costs memory of its own.
 pub(super) const MAX_MEMBERS: usize = 10_000;
 
-/// Which field came after which, the last time. Records have their members in one order, though some
-/// may be absent, so a guess is nearly always right, and a name that was guessed need not be parsed.
-struct Order {
-    /// By position among the declared fields; the one after the last is for the first member.
-    next: Vec<usize>,
-    /// How a member of each declared field begins: `"id":`.
-    beginnings: Vec<Expected>,
-}
-
-impl Order {
-    fn new(stream: &Stream) -> Self {
-        let beginning = |field: &Field| Expected::new(format!("\"{}\":", field.name));
-        let beginnings = stream.fields.iter().map(beginning).collect();
-        Self { next: vec![0; stream.fields.len() + 1], beginnings }
-    }
-
-    /// Reads the name that comes after the field `previous`, with its colon.
-    #[inline]
-    fn name<'w>(
-        &mut self,
-        parser: &mut Parser<'w>,
-        stream: &Stream,
-        previous: usize,
-    ) -> Result<Name<'w>, Stop> {
-        let guess = self.next[previous];
-        parser.peek()?;
-        if parser.skip(&self.beginnings[guess]) {
-            return Ok(Name::Declared(guess));
-        }
-        let name = parser.name()?;
-        Ok(match search(stream, name) {
-            Some(found) => {
-                self.next[previous] = found;
-                Name::Declared(found)
-            }
-            None => Name::Unknown(name),
-        })
-    }
-}
-
-/// What a member is called.
-enum Name<'w> {
-    /// A declared field, by its position.
-    Declared(usize),
-    /// Something else, as it is written.
-    Unknown(Text<'w>),
-}
-
-#[cold]
-fn search(stream: &Stream, name: Text<'_>) -> Option<usize> {
-    let mut buffer = String::new();
-    let name = name.decode(&mut buffer)?;
-    stream.fields.iter().position(|field| field.name == name)
-}
-
-impl<'a> Decoder<'a> {
+impl<'a, 'e> Decoder<'a, 'e> {
     /// A decoder for the reply to a plan, which the server sent at `now`. `in_memory` is for the spool.
     pub(crate) fn new(
         plan: &'a Plan,
@@ -129,6 +79,7 @@ impl<'a> Decoder<'a> {
         now: Timestamp,
         scratch: &'a Scratch,
         in_memory: usize,
+        offer: Offer<'e>,
     ) -> Self {
         Self {
             plan,
@@ -137,6 +88,7 @@ impl<'a> Decoder<'a> {
             scratch,
             in_memory,
             rows: Rows::of(plan, config.zone),
+            offer,
             order: Order::new(plan.stream),
             decoded: Decoded::new(plan.stream, scratch, in_memory),
             position: 0,
@@ -151,9 +103,9 @@ impl<'a> Decoder<'a> {
     /// `System` if the spool cannot be written.
     pub(crate) fn finish(mut self) -> Result<Decoded<'a>> {
         if !self.rows.is_empty() {
-            self.decoded.spool.push(self.rows.finish()?)?;
+            self.end_batch()?;
         }
-        Ok(self.decoded)
+        Ok(Decoded { taken: self.offer.taken, ..self.decoded })
     }
 
     /// Reads one element and keeps it if it is wanted. Nothing has changed after [`Stop::Short`].
@@ -237,9 +189,15 @@ impl<'a> Decoder<'a> {
         self.rows.end_row(has_extra.then_some(self.extra.as_str()), nulled)?;
         self.decoded.tally.rows += 1;
         if self.rows.is_full() {
-            self.decoded.spool.push(self.rows.finish()?)?;
+            self.end_batch()?;
         }
         Ok(())
+    }
+
+    fn end_batch(&mut self) -> Result<()> {
+        let batch = self.rows.finish()?;
+        self.offer.rows(&batch);
+        self.decoded.spool.push(batch)
     }
 
     fn leave_out(&mut self, updated: Timestamp) {
@@ -257,15 +215,17 @@ impl<'a> Decoded<'a> {
             spool: Spool::new(scratch, in_memory),
             tally: Tally::new(stream.fields.len()),
             rejects: Rejects::default(),
+            taken: Taken::default(),
         }
     }
 }
 
-impl Elements for Decoder<'_> {
+impl Elements for Decoder<'_, '_> {
     fn begin(&mut self) -> Result<(), Stop> {
         self.rows = Rows::of(self.plan, self.zone);
         self.decoded = Decoded::new(self.plan.stream, self.scratch, self.in_memory);
         self.position = 0;
+        self.offer.begin();
         Ok(())
     }
 

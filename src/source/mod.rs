@@ -23,6 +23,7 @@ mod columns;
 mod connections;
 mod convert;
 mod decode;
+mod early;
 mod envelope;
 mod explain;
 mod extra;
@@ -31,6 +32,7 @@ mod inflate;
 mod json;
 mod list;
 mod not_found;
+mod order;
 mod probe;
 mod question;
 mod received;
@@ -48,10 +50,12 @@ mod window;
 
 pub use accepted::{Accepted, Batches};
 pub use connections::Connections;
+pub use early::Early;
 pub use scratch::Scratch;
 
 use client::{Body, Client};
 use decode::{Decoded, Decoder};
+use early::Offer;
 use explain::Explain;
 use failure::Failure;
 use received::Counted;
@@ -152,19 +156,27 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// Receives the reply to a plan and proves it: it ended, and it said success.
+    /// Receives the reply to a plan and proves it: it ended, and it said success. Whoever takes rows `early` sees them as they
+    /// arrive; with each try all begins anew.
     ///
     /// # Errors
     /// Of every kind; nothing of the reply is shown then.
-    pub fn receive(&self, plan: &Plan) -> Result<Accepted> {
+    pub fn receive(&self, plan: &Plan, early: &mut dyn Early) -> Result<Accepted> {
         let started = Instant::now();
         let (attempt, requests) =
-            self.patiently(self.config.retry_window, None, |timeout| self.attempt(plan, timeout))?;
+            self.patiently(self.config.retry_window, None, |timeout| {
+                self.attempt(plan, timeout, early)
+            })?;
         attempt.accept(plan, started, requests)
     }
 
     /// Sends one request and decodes its reply to the end.
-    fn attempt<'p>(&'p self, plan: &'p Plan, timeout: Duration) -> Result<Attempt<'p>, Failure> {
+    fn attempt<'p>(
+        &'p self,
+        plan: &'p Plan,
+        timeout: Duration,
+        early: &mut dyn Early,
+    ) -> Result<Attempt<'p>, Failure> {
         self.log.stage("Receiving", None);
         let extracted_at = Timestamp::from(Utc::now());
         let (head, body) = self.send(plan.stream, &plan.query, timeout)?;
@@ -172,7 +184,12 @@ impl<'a> Source<'a> {
         let body = explain.accept_status(body)?;
         let now = head.latest_cursor(Timestamp::from(Utc::now()));
         let parts = Parts { plan, config: self.config, scratch: &self.scratch, log: self.log };
-        parts.attempt(Counted::new(body, self.log), &explain, extracted_at, now)
+        let body = Counted::new(body, self.log);
+        let attempt = parts.attempt(body, &explain, extracted_at, now, early);
+        if attempt.is_err() {
+            early.lose();
+        }
+        attempt
     }
 
     fn send(
@@ -246,8 +263,11 @@ impl<'a> Parts<'a> {
         explain: &Explain<'_>,
         extracted_at: Timestamp,
         now: Timestamp,
+        early: &mut dyn Early,
     ) -> Result<Attempt<'a>, Failure> {
-        let mut decoder = Decoder::new(self.plan, self.config, now, self.scratch, spool::MAX_BYTES);
+        let offer = Offer::new(early, extracted_at);
+        let most = spool::MAX_BYTES;
+        let mut decoder = Decoder::new(self.plan, self.config, now, self.scratch, most, offer);
         let mut window = Window::new(body);
         let read = envelope::read(&mut window, self.plan.stream.list, &mut decoder);
         let envelope = read.map_err(|fault| explain.fault(fault, window.excerpt()))?;
@@ -263,7 +283,7 @@ impl<'a> Parts<'a> {
 impl Attempt<'_> {
     fn accept(self, plan: &Plan, started: Instant, requests: u32) -> Result<Accepted> {
         let Self { decoded, now, extracted_at, has_list, bytes } = self;
-        let Decoded { spool, tally, rejects } = decoded;
+        let Decoded { spool, tally, rejects, taken } = decoded;
         let mut warnings = tally.warnings(plan);
         if spool.has_no_folder {
             warnings.push("No temporary folder can be written, so the whole reply is kept in memory. Set TMPDIR to a folder that can be.".into());
@@ -304,6 +324,7 @@ impl Attempt<'_> {
             spooled: spool.finish()?,
             promised: rows,
             handed_on: 0,
+            taken,
             stream: plan.stream,
             state,
         };
@@ -327,6 +348,6 @@ pub fn prove(
     let head =
         Head { status: 200, date: Some(now), content_type: String::new(), retry_after: None };
     let explain = Explain::of("the file", config, plan.stream, &head);
-    let attempt = Parts { plan, config, scratch, log }.attempt(body, &explain, now, now);
+    let attempt = Parts { plan, config, scratch, log }.attempt(body, &explain, now, now, &mut ());
     attempt.map_err(|failure| failure.error)?.accept(plan, Instant::now(), 1)
 }

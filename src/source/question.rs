@@ -8,6 +8,7 @@ use arrow_array::types::Int64Type;
 use super::{CHECK_WINDOW, Source};
 use crate::error::{Error, Result};
 use crate::model::arrow::Selection;
+use crate::model::texts::Form;
 use crate::plan::Plan;
 
 impl Source<'_> {
@@ -26,12 +27,15 @@ impl Source<'_> {
         let mut query = vec![(filter.parameter, key.to_string())];
         query.extend(stream.inactive.map(|parameter| (parameter, "true".to_owned())));
         let selection = Selection::of(stream, |_| false);
+        let form = Form::Columns;
         let plan =
-            Plan { query, selection, bound: None, asked: None, cursor: None, ..plan.clone() };
+            Plan { query, selection, form, bound: None, asked: None, cursor: None, ..plan.clone() };
         let started = Instant::now();
         let window = CHECK_WINDOW.min(self.config.retry_window);
         let (attempt, requests) =
-            self.patiently(window, Some(CHECK_WINDOW), |timeout| self.attempt(&plan, timeout))?;
+            self.patiently(window, Some(CHECK_WINDOW), |timeout| {
+                self.attempt(&plan, timeout, &mut ())
+            })?;
         let mut answer = attempt.accept(&plan, started, requests)?;
         while let Some(batch) = answer.batches.next_batch()? {
             let keys = batch.column_by_name(name).and_then(|keys| keys.as_primitive_opt());

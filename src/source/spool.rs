@@ -30,6 +30,7 @@ pub(crate) struct Spool<'a> {
     scratch: &'a Scratch,
     memory: Vec<RecordBatch>,
     held: usize,
+    count: usize,
     most: usize,
     file: Option<Spilled>,
     /// Set if there is more than memory should hold and nowhere to put it.
@@ -84,7 +85,15 @@ fn thread<T: Send + 'static>(
 impl<'a> Spool<'a> {
     /// An empty spool that keeps at most this many bytes in memory.
     pub(crate) fn new(scratch: &'a Scratch, most: usize) -> Self {
-        Self { scratch, memory: Vec::new(), held: 0, most, file: None, has_no_folder: false }
+        Self {
+            scratch,
+            memory: Vec::new(),
+            held: 0,
+            count: 0,
+            most,
+            file: None,
+            has_no_folder: false,
+        }
     }
 
     /// Takes a batch.
@@ -93,6 +102,7 @@ impl<'a> Spool<'a> {
     /// `System` if the temporary file cannot be written.
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<()> {
         self.held += batch.get_array_memory_size();
+        self.count += 1;
         if self.file.is_none() && self.held > self.most && !self.has_no_folder {
             self.file = self.spill(&batch)?;
             self.has_no_folder = self.file.is_none();
@@ -116,8 +126,9 @@ impl<'a> Spool<'a> {
     /// # Errors
     /// `System` if the temporary file cannot be written.
     pub(crate) fn finish(self) -> Result<Spooled> {
-        let file = self.file.map(Spilled::finish).transpose()?;
-        Ok(Spooled { memory: self.memory, next: 0, file, reading: None })
+        let Self { memory, count, file, .. } = self;
+        let file = file.map(Spilled::finish).transpose()?;
+        Ok(Spooled { memory, count, next: 0, file, reading: None })
     }
 }
 
@@ -125,6 +136,8 @@ impl<'a> Spool<'a> {
 #[derive(Debug)]
 pub(crate) struct Spooled {
     memory: Vec<RecordBatch>,
+    /// How many batches there are, and which of them is the next.
+    count: usize,
     next: usize,
     file: Option<(File, PathBuf)>,
     reading: Option<Reading>,
@@ -133,18 +146,20 @@ pub(crate) struct Spooled {
 /// The file as it is read in a thread of its own, a few batches ahead.
 #[derive(Debug)]
 struct Reading {
+    /// Which batch of all is the next that it gives.
+    at: usize,
     batches: Receiver<Result<RecordBatch>>,
     thread: JoinHandle<()>,
 }
 
 impl Spooled {
-    /// Goes back to the first batch.
+    /// Goes to the batch that so many are before.
     ///
     /// # Errors
     /// `System` if the temporary file cannot be read.
-    pub(crate) fn rewind(&mut self) -> Result<()> {
-        self.next = 0;
-        let Some(Reading { batches, thread }) = self.reading.take() else { return Ok(()) };
+    pub(crate) fn go_to(&mut self, next: usize) -> Result<()> {
+        self.next = next;
+        let Some(Reading { batches, thread, .. }) = self.reading.take() else { return Ok(()) };
         // Two readers of one file would move each other's place in it.
         drop(batches);
         thread.join().map_err(|_| Error::bug("A thread died"))
@@ -154,16 +169,22 @@ impl Spooled {
         let Some((file, folder)) = &self.file else { return Ok(None) };
         let reading = match self.reading.take() {
             Some(reading) => reading,
-            None => Reading::start(file, folder)?,
+            None => Reading::start(file, folder, self.memory.len())?,
         };
         let reading = self.reading.insert(reading);
-        reading.batches.recv().ok().transpose()
+        loop {
+            let batch = reading.batches.recv().ok().transpose()?;
+            reading.at += 1;
+            if batch.is_none() || reading.at > self.next {
+                return Ok(batch);
+            }
+        }
     }
 }
 
 impl Reading {
     /// The thread ends with the file, or when nobody takes its batches any more.
-    fn start(file: &File, folder: &Path) -> Result<Self> {
+    fn start(file: &File, folder: &Path, at: usize) -> Result<Self> {
         let folder = folder.to_owned();
         let unreadable = |folder: &Path| {
             format!(
@@ -187,7 +208,7 @@ impl Reading {
                 }
             }
         };
-        Ok(Self { batches, thread: thread("spool", read)? })
+        Ok(Self { at, batches, thread: thread("spool", read)? })
     }
 }
 
@@ -195,13 +216,14 @@ impl Iterator for Spooled {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.memory.get(self.next) {
-            Some(batch) => {
-                self.next += 1;
-                Some(Ok(batch.clone()))
-            }
+        let batch = match self.memory.get(self.next) {
+            Some(batch) => Some(Ok(batch.clone())),
+            // A file of which nothing more is wanted is not read.
+            None if self.next >= self.count => None,
             None => self.in_file().transpose(),
-        }
+        };
+        self.next += 1;
+        batch
     }
 }
 
@@ -231,10 +253,14 @@ mod tests {
         let (has_file, has_no_folder) = (spool.file.is_some(), spool.has_no_folder);
         let mut spooled = spool.finish().unwrap();
         let batches: Vec<_> = spooled.by_ref().collect::<Result<_>>().unwrap();
-        spooled.rewind().unwrap();
-        assert!(spooled.next().is_some());
-        spooled.rewind().unwrap();
-        assert_eq!(spooled.collect::<Result<Vec<_>>>().unwrap(), batches);
+        for next in [0, 7, 19, 20, 3] {
+            spooled.go_to(next).unwrap();
+            assert_eq!(spooled.next().transpose().unwrap().as_ref(), batches.get(next));
+        }
+        spooled.go_to(0).unwrap();
+        assert_eq!(spooled.by_ref().collect::<Result<Vec<_>>>().unwrap(), batches);
+        spooled.go_to(11).unwrap();
+        assert_eq!(spooled.collect::<Result<Vec<_>>>().unwrap(), batches[11..]);
         (batches, has_file, has_no_folder)
     }
 

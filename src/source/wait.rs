@@ -16,7 +16,10 @@ const INTERRUPT_POLL: Duration = Duration::from_millis(50);
 pub(super) fn next<T>(messages: &Receiver<T>, interrupt: &Interrupt) -> Result<Option<T>> {
     loop {
         match messages.recv_timeout(INTERRUPT_POLL) {
-            Ok(message) => return Ok(Some(message)),
+            Ok(message) => {
+                interrupt.check()?;
+                return Ok(Some(message));
+            }
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
             Err(RecvTimeoutError::Timeout) => interrupt.check()?,
         }

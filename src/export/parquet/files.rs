@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
@@ -29,6 +30,9 @@ const MAX_WAITING_BATCHES: usize = 2;
 
 /// Bytes of a file of a table, after which the next one begins.
 const TARGET_FILE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Between two looks whether the thread takes rows again.
+const POLL: Duration = Duration::from_micros(500);
 
 /// What the files of a run are to be.
 #[derive(Clone)]
@@ -175,6 +179,29 @@ impl Files {
     /// `Config`, `System` or `Transient`: the files cannot be written.
     pub(in crate::export) fn push(&mut self, batch: RecordBatch) -> Result<()> {
         self.order(Order::Take(batch))
+    }
+
+    /// Takes rows, as [`push`](Self::push), but not if that takes longer than `patience`: then it gives false.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub(in crate::export) fn offer(
+        &mut self,
+        batch: RecordBatch,
+        patience: Duration,
+    ) -> Result<bool> {
+        let started = Instant::now();
+        let mut order = Order::Take(batch);
+        loop {
+            let Some(work) = &self.work else { return self.end().map(|_| false) };
+            match work.orders.try_send(order) {
+                Ok(()) => return Ok(true),
+                Err(TrySendError::Full(_)) if started.elapsed() >= patience => return Ok(false),
+                Err(TrySendError::Full(back)) => order = back,
+                Err(TrySendError::Disconnected(_)) => return self.end().map(|_| false),
+            }
+            std::thread::sleep(POLL);
+        }
     }
 
     fn order(&mut self, order: Order) -> Result<()> {

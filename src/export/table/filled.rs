@@ -24,6 +24,26 @@ impl<'r> Filled<'r> {
     }
 }
 
+/// A batch of a reply to a plan with every column of its stream.
+///
+/// # Errors
+/// `System`: a fault of this program.
+pub(super) fn fill(plan: &Plan, batch: RecordBatch) -> Result<RecordBatch> {
+    filled(&schema(plan.stream, &Selection::all(plan.stream)), batch)
+}
+
+fn filled(schema: &SchemaRef, batch: RecordBatch) -> Result<RecordBatch> {
+    if batch.num_columns() == schema.fields().len() {
+        return Ok(batch);
+    }
+    let columns = schema.fields().iter().map(|field| {
+        let column = batch.column_by_name(field.name()).cloned();
+        column.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
+    });
+    RecordBatch::try_new(schema.clone(), columns.collect())
+        .map_err(|error| Error::bug("A batch could not be filled").caused_by(error))
+}
+
 impl Reply for Filled<'_> {
     fn receipt(&self) -> &Receipt {
         self.reply.receipt()
@@ -34,17 +54,7 @@ impl Reply for Filled<'_> {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(batch) = self.reply.next_batch()? else { return Ok(None) };
-        if batch.num_columns() == self.schema.fields().len() {
-            return Ok(Some(batch));
-        }
-        let columns = self.schema.fields().iter().map(|field| {
-            let column = batch.column_by_name(field.name()).cloned();
-            column.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
-        });
-        RecordBatch::try_new(self.schema.clone(), columns.collect())
-            .map(Some)
-            .map_err(|error| Error::bug("A batch could not be filled").caused_by(error))
+        self.reply.next_batch()?.map(|batch| filled(&self.schema, batch)).transpose()
     }
 
     fn finish(&mut self) -> Result<Checkpoint> {
@@ -53,6 +63,10 @@ impl Reply for Filled<'_> {
 
     fn ask(&mut self, key: i64) -> Answer {
         self.reply.ask(key)
+    }
+
+    fn resume(&mut self) -> Result<()> {
+        self.reply.resume()
     }
 
     fn rewind(&mut self) -> Result<()> {

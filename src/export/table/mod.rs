@@ -12,6 +12,7 @@ mod deletes;
 mod dry_run;
 mod filled;
 mod forget;
+mod fresh;
 mod hash;
 mod keys;
 mod locate;
@@ -47,14 +48,19 @@ pub use vacuum::{REJECTS_RETENTION, RETENTION, VacuumOptions, Vacuumed, vacuum};
 
 use std::time::Duration;
 
+use arrow_array::RecordBatch;
+
 use self::filled::Filled;
+use self::fresh::Fresh;
 use self::log::{Log, Version};
 use self::run::Run;
+use self::versions::{Begins, begun};
 use super::destination::TablePlace;
 use super::difference::Difference;
 use super::mode::TableMode;
-use super::parquet::Reader;
+use super::parquet::{Files, Layout, Reader};
 use super::report::{Report, run_name};
+use super::rows::table_rows;
 use super::{Exported, refuse_shrinking};
 use crate::error::{Error, Result};
 use crate::log::Log as Messages;
@@ -95,6 +101,10 @@ pub struct Table<'a> {
     difference: Option<Difference>,
     /// Whether the commit noted that a vacuum follows it.
     is_vacuum_due: bool,
+    /// Rows that are written while the reply arrives.
+    fresh: Option<Fresh>,
+    /// How often files were begun, so that no name is used twice.
+    attempts: u32,
 }
 
 impl<'a> Table<'a> {
@@ -137,6 +147,8 @@ impl<'a> Table<'a> {
             report: None,
             difference: None,
             is_vacuum_due: false,
+            fresh: None,
+            attempts: 0,
         })
     }
 
@@ -199,16 +211,52 @@ impl<'a> Table<'a> {
     /// When rows count as extracted that were asked for at `asked_at`. Those of the version that was there
     /// before are older, whatever the clock of this machine or of another one says.
     fn dated(&self, asked_at: Timestamp) -> Timestamp {
+        let (extracted_at, is_clock_wrong) = self.date_of(asked_at);
+        if is_clock_wrong {
+            self.messages.warn(&format!(
+                "The last export is dated after the clock of this machine, so one clock is wrong. These rows are dated {extracted_at}. Check the clocks of both machines."
+            ));
+        }
+        extracted_at
+    }
+
+    /// The same, and whether a clock is wrong.
+    fn date_of(&self, asked_at: Timestamp) -> (Timestamp, bool) {
         let noted = self.version.as_ref().and_then(|version| version.note.as_ref());
         let after = noted.and_then(|noted| Timestamp::from_micros(noted.extracted_at.micros() + 1));
         match after.filter(|after| *after > asked_at) {
-            None => asked_at,
-            Some(after) => {
-                self.messages.warn(&format!(
-                    "The last export is dated after the clock of this machine, so one clock is wrong. These rows are dated {after}. Check the clocks of both machines."
-                ));
-                after
-            }
+            None => (asked_at, false),
+            Some(after) => (after, true),
+        }
+    }
+
+    /// New files for rows of a reply to a plan.
+    fn files(&mut self, plan: &Plan, extracted_at: Timestamp) -> Result<Files> {
+        let log = &self.log;
+        let prefix = format!("part-{}-{:02}", self.run, self.attempts);
+        self.attempts += 1;
+        let left_out = masking::left_out(self.version.as_ref(), &plan.privacy);
+        let layout = Layout::table(log.store.clone(), log.folder.clone(), prefix, log.stream);
+        let schema = self.options.mode.schema(log.stream);
+        let mut layout = Layout { schema, ..layout }.without(&left_out);
+        layout.footer = vec![
+            ("kometsales.run", self.run.clone()),
+            ("kometsales.extracted_at", extracted_at.to_string()),
+        ];
+        Files::new(layout)
+    }
+
+    /// The rows of a batch as they are written; in a history as the versions that they begin.
+    fn rows_of(
+        &self,
+        batch: &RecordBatch,
+        extracted_at: Timestamp,
+        begins: Option<&Begins>,
+    ) -> Result<RecordBatch> {
+        let (mode, stream) = (self.options.mode, self.log.stream);
+        match mode {
+            TableMode::History => begun(batch, stream, extracted_at, begins),
+            _ => table_rows(batch, &mode.schema(stream), extracted_at),
         }
     }
 }
@@ -256,6 +304,28 @@ impl Sink for Table<'_> {
             }
             None => Ok(()),
         }
+    }
+
+    fn arriving(&mut self, plan: &Plan, extracted_at: Timestamp) {
+        // What fails here fails again once the reply is proved, and is reported then.
+        if self.await_rows(plan, extracted_at).is_err() {
+            self.lost();
+        }
+    }
+
+    fn arrived(&mut self, plan: &Plan, rows: &RecordBatch) -> bool {
+        self.take_early(plan, rows).unwrap_or_default()
+    }
+
+    fn lost(&mut self) {
+        self.fresh = None;
+        // The user's wish is seen wherever the run goes on.
+        let _ = self.log.store.interrupt().release();
+    }
+
+    fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
+        self.fresh = None;
+        Ok(())
     }
 
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {

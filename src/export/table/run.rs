@@ -23,14 +23,13 @@ use super::pass::Pass;
 use super::people::Noted;
 use super::read::Read;
 use super::rejected;
-use super::survey::{Seen, Survey, Winners};
-use super::versions::{Begins, begun, compare_versions};
+use super::survey::{Survey, Winners};
+use super::versions::{Begins, compare_versions};
 use super::{small, strangers};
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
-use crate::export::parquet::{Files, Layout, Uploaded};
+use crate::export::parquet::{Files, Uploaded};
 use crate::export::report::{Kind, Report};
-use crate::export::rows::table_rows;
 use crate::plan::Plan;
 use crate::receipt::Receipt;
 use crate::sink::Reply;
@@ -51,8 +50,6 @@ pub(super) struct Run<'r, 'a> {
     rejects: Option<Uploaded>,
     questions: Questions,
     conflicts: u32,
-    /// How often files were begun, so that no name is used twice.
-    attempts: u32,
 }
 
 impl<'r, 'a> Run<'r, 'a> {
@@ -70,7 +67,6 @@ impl<'r, 'a> Run<'r, 'a> {
             rejects: None,
             questions: Questions::default(),
             conflicts: 0,
-            attempts: 0,
         }
     }
 
@@ -101,33 +97,7 @@ impl<'r, 'a> Run<'r, 'a> {
     fn write(&mut self) -> Result<Pass> {
         self.table.refuse_shrinking(self.receipt.rows)?;
         strangers::refuse(self.table, self.plan, self.reply)?;
-        let has_rows = self.table.version.as_ref().is_some_and(|version| !version.files.is_empty());
-        if self.table.options.mode == TableMode::Overwrite || !has_rows {
-            self.write_all()
-        } else {
-            self.write_changed()
-        }
-    }
-
-    /// Writes every row as it comes. Only where a key turns out to occur twice is there a second pass, since
-    /// a table takes one row of each.
-    fn write_all(&mut self) -> Result<Pass> {
-        let (mut files, mut seen) = (self.files()?, Seen::default());
-        while let Some(batch) = self.next_batch()? {
-            seen.take(&batch, self.table.log.stream);
-            files.push(self.rows(&batch, None)?)?;
-        }
-        if seen.twice.is_empty() {
-            return Ok(Pass::of_rows(files.finish()?, self.receipt.rows));
-        }
-        drop(files);
-        self.reply.rewind()?;
-        let wanted = self.survey(Some(seen.twice))?.wanted();
-        let received = usize::try_from(self.receipt.rows).unwrap_or_default();
-        let rows = (0..received).filter(|row| wanted.get(*row)).count() as u64;
-        self.table.refuse_shrinking(rows)?;
-        let files = self.files()?;
-        Ok(Pass::of_rows(self.write_wanted(files, &wanted, None)?, rows))
+        if self.table.is_fresh() { self.write_all() } else { self.write_changed() }
     }
 
     /// Compares the rows with those of the table, and writes what has changed.
@@ -202,7 +172,7 @@ impl<'r, 'a> Run<'r, 'a> {
     }
 
     /// Writes the rows that are wanted, in another pass.
-    fn write_wanted(
+    pub(super) fn write_wanted(
         &mut self,
         mut files: Files,
         wanted: &Bits,
@@ -221,36 +191,21 @@ impl<'r, 'a> Run<'r, 'a> {
         files.finish()
     }
 
-    /// The rows of a batch as they are written; in a history as the versions that they begin.
-    fn rows(&self, batch: &RecordBatch, begins: Option<&Begins>) -> Result<RecordBatch> {
-        let extracted_at = self.receipt.extracted_at;
-        match self.is_history() {
-            true => begun(batch, self.table.log.stream, extracted_at, begins),
-            false => table_rows(batch, &self.schema, extracted_at),
-        }
+    pub(super) fn rows(&self, batch: &RecordBatch, begins: Option<&Begins>) -> Result<RecordBatch> {
+        self.table.rows_of(batch, self.receipt.extracted_at, begins)
     }
 
     fn is_history(&self) -> bool {
         self.table.options.mode == TableMode::History
     }
 
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+    pub(super) fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         self.table.log.store.interrupt().check()?;
         self.reply.next_batch()
     }
 
-    fn files(&mut self) -> Result<Files> {
-        let log = &self.table.log;
-        let prefix = format!("part-{}-{:02}", self.table.run, self.attempts);
-        self.attempts += 1;
-        let left_out = masking::left_out(self.table.version.as_ref(), &self.plan.privacy);
-        let layout = Layout::table(log.store.clone(), log.folder.clone(), prefix, log.stream);
-        let mut layout = Layout { schema: self.schema.clone(), ..layout }.without(&left_out);
-        layout.footer = vec![
-            ("kometsales.run", self.table.run.clone()),
-            ("kometsales.extracted_at", self.receipt.extracted_at.to_string()),
-        ];
-        Files::new(layout)
+    pub(super) fn files(&mut self) -> Result<Files> {
+        self.table.files(self.plan, self.receipt.extracted_at)
     }
 
     /// Commits what was written, unless nothing has changed. False if another writer's commit was first: what

@@ -52,10 +52,12 @@ impl Wanted {
         let scratch = Scratch::new(vec![]);
         let now = at("2025-01-01T00:00:00");
         let most = spool::MAX_BYTES;
-        let mut decoder = Decoder::new(&self.plan, &self.config, now, &scratch, most);
+        let mut early = ();
+        let offer = Offer::new(&mut early, now);
+        let mut decoder = Decoder::new(&self.plan, &self.config, now, &scratch, most, offer);
         let mut window = Window::sized(BufReader::with_capacity(100, reply.as_bytes()), 300, false);
         envelope::read(&mut window, "customers", &mut decoder).unwrap();
-        let Decoded { spool, tally, mut rejects } = decoder.finish().unwrap();
+        let Decoded { spool, tally, mut rejects, .. } = decoder.finish().unwrap();
         let mut shown = Vec::new();
         rejects.first(u64::MAX, |reject| shown.push(reject)).unwrap();
         assert_eq!(rejects.count(), shown.len() as u64);
