@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::Timestamp;
 
 /// How long a slow place may hold the connection of the API, in all. What it has not taken by then waits in the spool.
-const MAX_WAIT: Duration = Duration::from_secs(10);
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 /// Files of the rows that have arrived.
 pub(super) struct Early {

@@ -5,6 +5,7 @@ mod damage;
 mod deletes;
 mod destinations;
 mod dry_run;
+mod early;
 mod forget;
 mod history;
 mod interrupts;
