@@ -211,13 +211,13 @@ impl<'a> Table<'a> {
     /// When rows count as extracted that were asked for at `asked_at`. Those of the version that was there
     /// before are older, whatever the clock of this machine or of another one says.
     fn dated(&self, asked_at: Timestamp) -> Timestamp {
-        let (extracted_at, is_clock_wrong) = self.date_of(asked_at);
+        let (after, is_clock_wrong) = self.date_of(asked_at);
         if is_clock_wrong {
             self.messages.warn(&format!(
-                "The last export is dated after the clock of this machine, so one clock is wrong. These rows are dated {extracted_at}. Check the clocks of both machines."
+                "The last export is dated after the clock of this machine, so one clock is wrong. These rows are dated {after}. Check the clocks of both machines."
             ));
         }
-        extracted_at
+        after
     }
 
     /// The same, and whether a clock is wrong.
