@@ -8,15 +8,14 @@ use serde_json::{Value, json};
 
 use crate::support::answer::Answer;
 use crate::support::lake::{Lake, parquet_rows};
-use crate::support::replies::list;
 use crate::support::store::{Options, Rule, Store};
 use crate::support::{Connector, faulty, simulator};
 
-/// More than one row group, so that the first is uploaded long before the last row has come.
-const CUSTOMERS: u64 = 120_000;
+/// More than one row group, so that the first is uploaded before the last row has come; and where their reply is cut behind it.
+const MANY: (u64, &str) = (120_000, "cut:23000000");
 
-/// Where the reply of so many is cut: behind the first row group.
-const CUT: &str = "cut:23000000";
+/// More than two batches, so that some have been handed to the encoder; and where their reply is cut behind those.
+const SOME: (u64, &str) = (20_000, "cut:3800000");
 
 fn export(connector: &Connector, to: &str) -> Answer {
     connector.write("config.json", connector.config().to_string());
@@ -54,7 +53,8 @@ fn in_s3(store: &Store, connector: Connector) -> Connector {
 #[test]
 fn a_retry_begins_anew_and_every_row_is_there_once() {
     for to in ["lake", "lake/customers.parquet"] {
-        let simulator = faulty(CUSTOMERS, &[CUT]);
+        let (customers, cut) = SOME;
+        let simulator = faulty(customers, &[&format!("{cut}@1"), "healthy"]);
         let connector = Connector::of(&simulator).with("retry_window_seconds", 30);
         let answer = export(&connector, to);
         assert_eq!(answer.code, Some(0), "{to}: {}", answer.stderr);
@@ -72,16 +72,17 @@ fn a_retry_begins_anew_and_every_row_is_there_once() {
             }
         };
         let ids = ids(&rows);
-        assert_eq!(ids.len() as u64, CUSTOMERS, "{to}");
+        assert_eq!(ids.len() as u64, customers, "{to}");
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "{to}");
     }
 }
 
 #[test]
 fn of_a_reply_that_is_not_proved_nothing_is_left() {
-    for to in ["lake", "lake/customers.parquet"] {
-        for fault in [CUT, "status-zero"] {
-            let simulator = faulty(CUSTOMERS, &[fault, fault, fault]);
+    for (to, (customers, cut)) in [("lake", MANY), ("lake", SOME), ("lake/customers.parquet", MANY)]
+    {
+        for fault in [cut, "status-zero"] {
+            let simulator = faulty(customers, &[fault]);
             let connector = Connector::of(&simulator).with("retry_window_seconds", 0);
             let answer = export(&connector, to);
             assert_ne!(answer.code, Some(0), "{to}, {fault}");
@@ -96,7 +97,7 @@ fn parts_that_were_uploaded_before_a_reply_broke_are_given_up() {
     for to in ["s3://bucket/p", "s3://bucket/x.parquet"] {
         let (store, simulator) = (Store::start(Options::default()), simulator(0));
         let connector = in_s3(&store, Connector::of(&simulator)).with("retry_window_seconds", 0);
-        let whole = body(&[&named(1..CUSTOMERS, 150)]);
+        let whole = body(&[&named(1..MANY.0, 150)]);
         simulator.reply_next(Reply::json(whole.strip_suffix("]}").unwrap()));
         let answer = export(&connector, to);
         assert_eq!(answer.code, Some(75), "{to}: {}", answer.stderr);
@@ -107,37 +108,16 @@ fn parts_that_were_uploaded_before_a_reply_broke_are_given_up() {
 }
 
 #[test]
-fn an_upload_that_fails_while_the_reply_arrives_is_made_again_without_another_request() {
-    for to in ["s3://bucket/p", "s3://bucket/x.parquet"] {
-        let (store, simulator) = (Store::start(Options::default()), simulator(0));
-        let connector = in_s3(&store, Connector::of(&simulator));
-        simulator.reply_next(list(
-            &named(1..CUSTOMERS, 150).iter().map(String::as_str).collect::<Vec<_>>(),
-        ));
-        store.script(Rule::on("PUT", "partNumber=1").answers(400));
-        let answer = export(&connector, to);
-        assert_eq!(answer.code, Some(0), "{to}: {}", answer.stderr);
-        assert_eq!(simulator.requests().len(), 1, "{to}");
-        let rows = match to {
-            "s3://bucket/p" => Lake::in_store(&store, "bucket", "p/customers").rows(),
-            _ => parquet_rows(&store.get("bucket", "x.parquet").unwrap()),
-        };
-        assert_eq!(ids(&rows), (1..CUSTOMERS as i64).collect::<Vec<_>>(), "{to}");
-        assert_eq!(store.pending_uploads(), [] as [&str; 0], "{to}");
-    }
-}
-
-#[test]
 fn a_slow_place_holds_the_connection_of_the_api_a_little_and_misses_no_row() {
     let (store, simulator) = (Store::start(Options::default()), simulator(0));
     let connector = in_s3(&store, Connector::of(&simulator));
-    // Three row groups of more than two parts each: both parts that are on their way wait.
-    simulator.reply_next(Reply::json(body(&[&named(1..330_000, 220)])));
-    store.script(Rule::on("PUT", "partNumber").delays_before(7000).times(3));
+    // A row group of more than two parts: both that are on their way wait, and so does the encoder.
+    simulator.reply_next(Reply::json(body(&[&named(1..150_000, 400)])));
+    store.script(Rule::on("PUT", "partNumber").delays_before(7000).times(2));
     let answer = export(&connector, "s3://bucket/p");
     assert_eq!(answer.code, Some(0), "{}", answer.stderr);
     let lake = Lake::in_store(&store, "bucket", "p/customers");
-    assert_eq!(lake.ids(), (1..330_000).collect::<Vec<_>>());
+    assert_eq!(lake.ids(), (1..150_000).collect::<Vec<_>>());
     assert_eq!(lake.left_over(), [] as [&str; 0]);
 }
 
