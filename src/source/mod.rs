@@ -163,10 +163,9 @@ impl<'a> Source<'a> {
     /// Of every kind; nothing of the reply is shown then.
     pub fn receive(&self, plan: &Plan, early: &mut dyn Early) -> Result<Accepted> {
         let started = Instant::now();
-        let (attempt, requests) =
-            self.patiently(self.config.retry_window, None, |timeout| {
-                self.attempt(plan, timeout, early)
-            })?;
+        let (attempt, requests) = self.patiently(self.config.retry_window, None, |timeout| {
+            self.attempt(plan, timeout, early)
+        })?;
         attempt.accept(plan, started, requests)
     }
 

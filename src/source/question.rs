@@ -32,10 +32,9 @@ impl Source<'_> {
             Plan { query, selection, form, bound: None, asked: None, cursor: None, ..plan.clone() };
         let started = Instant::now();
         let window = CHECK_WINDOW.min(self.config.retry_window);
-        let (attempt, requests) =
-            self.patiently(window, Some(CHECK_WINDOW), |timeout| {
-                self.attempt(&plan, timeout, &mut ())
-            })?;
+        let (attempt, requests) = self.patiently(window, Some(CHECK_WINDOW), |timeout| {
+            self.attempt(&plan, timeout, &mut ())
+        })?;
         let mut answer = attempt.accept(&plan, started, requests)?;
         while let Some(batch) = answer.batches.next_batch()? {
             let keys = batch.column_by_name(name).and_then(|keys| keys.as_primitive_opt());
