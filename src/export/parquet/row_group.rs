@@ -13,7 +13,7 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_
 use parquet::errors::{ParquetError, Result};
 
 /// Rows of a row group at the most. More make a file no smaller, and memory larger.
-const MAX_ROWS: usize = 106_496;
+const MAX_ROWS: usize = 90_112;
 
 /// Bytes of a row group in memory at the most, so that rows of long texts do not fill it.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
