@@ -26,6 +26,9 @@ const AVOIDED: [&str; 14] = [
 /// Sentences of a message at the most: what happened and where, what to do next, and one more where a rule needs it.
 const MAX_SENTENCES: usize = 3;
 
+/// Characters of an error at the most, before names are put into it: two lines of a terminal of 80 columns.
+const MAX_ERROR_CHARACTERS: usize = 160;
+
 /// Constructors of errors and methods of the log, and what they make.
 const KINDS: [&str; 9] =
     ["config", "auth", "transient", "data", "system", "warn", "info", "debug", "critical"];
@@ -141,7 +144,9 @@ fn messages_are_plain_and_short() {
         .filter(|(_, kind, text)| {
             let sentences = text.matches(". ").count() + 1;
             let is_sentence = kind != "warning" && kind != "new";
+            let is_error = KINDS[..5].contains(&kind.as_str());
             AVOIDED.iter().any(|word| text.contains(word))
+                || (is_error && text.chars().count() > MAX_ERROR_CHARACTERS)
                 || (is_sentence && sentences > MAX_SENTENCES)
         })
         .map(|(path, kind, text)| format!("{path}: {kind}: {text}"))
