@@ -92,6 +92,8 @@ def spark(folder: Path, komet: Komet, store: dict[str, str]) -> Iterator[SparkSe
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        # Snappy's native library takes some machines for others, where it does not load.
+        "spark.sql.parquet.compression.codec": "uncompressed",
     }
     for name, value in settings.items():
         builder = builder.config(name, value)
