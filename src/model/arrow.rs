@@ -29,6 +29,9 @@ pub const VALID_TO: &str = "_valid_to";
 /// The column of a history that says whether a version of a row is valid now.
 pub const IS_CURRENT: &str = "_is_current";
 
+/// The column of a table or a stream of many companies that says whose row it is.
+pub const COMPANY: &str = "company";
+
 /// A column of a table that is no declared field.
 struct ProductColumn {
     name: &'static str,
@@ -66,6 +69,11 @@ const PRODUCT_COLUMNS: &[ProductColumn] = &[
         field_id: 1006,
         documentation: "Whether this version of the row is the one that is valid now.",
     },
+    ProductColumn {
+        name: COMPANY,
+        field_id: 1007,
+        documentation: "The company whose row it is, as `export --companies` has its name.",
+    },
 ];
 
 /// Which fields of a stream a reader asked for. The key and, where there is one, the cursor are always among them.
@@ -94,6 +102,11 @@ impl Selection {
             .collect();
         Self { fields, extra: wanted(EXTRA) }
     }
+}
+
+/// [`COMPANY`] as a field.
+pub fn company_field() -> Field {
+    Field::new(COMPANY, DataType::Utf8, false)
 }
 
 /// The Arrow type of a declared type.

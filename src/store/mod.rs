@@ -74,6 +74,11 @@ impl Store {
         Ok(Self { place, is_proved: !self.is_local(), ..self.clone() })
     }
 
+    /// The same store for what is seen through, whatever the user asks.
+    pub(crate) fn seeing_through(&self) -> Self {
+        Self { interrupt: Interrupt::default(), ..self.clone() }
+    }
+
     /// An object as people write it: a path on this machine, a URL otherwise.
     pub fn shown(&self, path: &Path) -> String {
         self.place.shown(path)

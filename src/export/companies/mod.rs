@@ -17,5 +17,5 @@ pub use name::{Name, Shard};
 pub use one::{To, Turns, settings_for_all};
 pub use report::{INTERRUPTED, Line, Outcome, Summary};
 pub use run::{Done, Pace, Turn, run};
-pub use stream::{COMPANY, Streamed};
+pub use stream::Streamed;
 pub use tokens::Tokens;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray, new_null_array};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 use chrono::Utc;
 
 use super::name::Name;
@@ -13,13 +13,10 @@ use crate::export::Exported;
 use crate::export::report::{Kind, Report, run_name};
 use crate::export::rows::{schema, table_rows};
 use crate::export::stream::Output;
-use crate::model::arrow::rows_schema;
+use crate::model::arrow::{company_field, rows_schema};
 use crate::model::{Stream, Timestamp};
 use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
-
-/// The column that says whose row it is.
-pub const COMPANY: &str = "company";
 
 /// The stream of all companies. One that is dropped before [`finish`](Self::finish) is broken off, so that no reader
 /// takes it for whole.
@@ -45,7 +42,7 @@ impl<W: Write> Streamed<W> {
     /// `System`: it cannot be written.
     pub fn begin(writer: W, stream: &Stream) -> Result<Self> {
         let own = rows_schema(stream);
-        let company = Arc::new(Field::new(COMPANY, DataType::Utf8, false));
+        let company = Arc::new(company_field());
         let fields = [company].into_iter().chain(own.fields().iter().cloned());
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let output = Output::new(writer, &schema)?;

@@ -19,15 +19,15 @@ use crate::model::Timestamp;
 /// A millisecond in microseconds.
 const MILLISECOND: i64 = 1000;
 
-/// The action that adds a file of these columns to a table.
+/// The action that adds a file of these columns, in this folder, to a table.
 pub(super) fn add(
     file: &Written,
-    root: &Url,
+    folder: &Url,
     columns: &Schema,
     context: &BoundWriteContext,
 ) -> Result<Box<dyn EngineData>, KernelError> {
     let name = file.path.filename().unwrap_or_default();
-    let meta = FileMeta::new(root.join(name)?, Utc::now().timestamp_millis(), file.bytes);
+    let meta = FileMeta::new(folder.join(name)?, Utc::now().timestamp_millis(), file.bytes);
     build_add_file_metadata(DataFileMetadata::new(meta, statistics(file, columns)?), context)
 }
 

@@ -1,5 +1,7 @@
 //! Whether this program may write to a version of a table.
 
+use std::collections::BTreeMap;
+
 use super::keys::keys_of;
 use super::log::{Log, Version};
 use super::survey::Seen;
@@ -15,12 +17,8 @@ use crate::model::Stream;
 /// another mode writes.
 pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Result<TableMode> {
     let TableOptions { mode, is_whole, .. } = *options;
-    let place = log.place();
-    if !version.is_ours {
-        return Err(Error::config(format!(
-            "There is a table at {place} that this program did not write. Export to another place, or move it away."
-        )));
-    }
+    let (place, is_part) = (log.place(), log.company.is_some());
+    refuse_others(version, is_part, &place)?;
     if let Some(damage) = version.damage.as_ref().filter(|_| mode != TableMode::Overwrite) {
         let is_history = version.is_history();
         let instead = if is_history { TableMode::History } else { TableMode::Overwrite }.repair();
@@ -42,8 +40,59 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
             "The table at {place} {why}, or export to another place."
         )));
     }
-    columns::check(&version.snapshot.schema(), there, log.stream, &place)?;
-    let is_partitioned = log.is_partitioned(version)?;
+    check_form(log, version, there, mode)?;
+    Ok(there)
+}
+
+/// Whether a run of this mode may write to a version of a table of many companies.
+///
+/// # Errors
+/// As [`check`], for what all companies have in common.
+pub(super) fn check_shared(log: &Log, version: &Version, options: &TableOptions) -> Result<()> {
+    let (place, mode) = (log.place(), options.mode);
+    refuse_others(version, true, &place)?;
+    if let Some(damage) = &version.damage {
+        return Err(Error::config(format!(
+            "The log of the table at {place} is damaged: {damage}. Restore the log, or export to another place."
+        )));
+    }
+    let form = if version.is_history() { TableMode::History } else { TableMode::Overwrite };
+    let names = version.companies.iter().flat_map(BTreeMap::keys);
+    // What cannot be read fails the company whose it is.
+    let noted = names.filter_map(|name| log.note_of(version, name).ok().flatten());
+    for there in noted.map(|note| note.table_mode).chain([form]) {
+        if let Some(why) = refusal(there, mode, log.stream) {
+            return Err(Error::config(format!(
+                "The table at {place} {why}, or export to another place."
+            )));
+        }
+    }
+    check_form(log, version, form, mode)
+}
+
+/// Refuses a table of others, and one of the other layout.
+fn refuse_others(version: &Version, is_shared: bool, place: &str) -> Result<()> {
+    if !version.is_ours {
+        return Err(Error::config(format!(
+            "There is a table at {place} that this program did not write. Export to another place, or move it away."
+        )));
+    }
+    match (version.companies.is_some(), is_shared) {
+        (true, false) => Err(Error::config(format!(
+            "The table at {place} is that of many companies. Export to it with --companies and --one-table, or to another place."
+        ))),
+        (false, true) => Err(Error::config(format!(
+            "The table at {place} is that of one company. Use another place: with --one-table all companies share a new table."
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the columns and the features of a version are those that this program writes.
+fn check_form(log: &Log, version: &Version, there: TableMode, mode: TableMode) -> Result<()> {
+    let (place, is_shared) = (log.place(), version.companies.is_some());
+    columns::check(&version.snapshot.schema(), there, log.stream, is_shared, &place)?;
+    let is_partitioned = log.is_partitioned(version)? && !is_shared;
     let properties = version.snapshot.table_properties();
     let is_restricted =
         properties.append_only == Some(true) || properties.enable_change_data_feed == Some(true);
@@ -63,7 +112,7 @@ pub(super) fn check(log: &Log, version: &Version, options: &TableOptions) -> Res
             "The table at {place} has been given partitions or mapped columns, which this program does not write. Export to another place."
         )));
     }
-    Ok(there)
+    Ok(())
 }
 
 /// Why a mode does not write to a table of another one, and what to do; `None` where it does.

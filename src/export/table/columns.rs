@@ -11,20 +11,23 @@ use delta_kernel::schema::{SchemaRef, StructField, StructType};
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
 use crate::model::Stream;
-use crate::model::arrow::column_documentation;
+use crate::model::arrow::{column_documentation, company_field};
 
 /// The member of a column's metadata that Spark, Databricks and Trino show as its comment.
 const COMMENT: &str = "comment";
 
-/// The schema of a new table, without the columns that are left out. Each has its documentation as a comment.
+/// The schema of a new table, without the columns that are left out; that of many companies has theirs first. Each
+/// column has its documentation as a comment.
 pub(super) fn schema(
     mode: TableMode,
     stream: &Stream,
     left_out: &[String],
+    is_shared: bool,
 ) -> Result<SchemaRef, KernelError> {
     let schema = mode.schema(stream);
     let fields = schema.fields().iter().filter(|field| !left_out.contains(field.name()));
-    let fields = fields.map(|field| {
+    let company = is_shared.then(|| Arc::new(company_field()));
+    let fields = company.into_iter().chain(fields.cloned()).map(|field| {
         let comment = column_documentation(stream, field.name()).unwrap_or_default();
         let metadata = HashMap::from([(COMMENT.to_owned(), comment.to_owned())]);
         field.as_ref().clone().with_metadata(metadata)
@@ -39,11 +42,11 @@ pub(super) fn missing(
     stream: &Stream,
     left_out: &[String],
 ) -> Result<Vec<StructField>, KernelError> {
-    let own = schema(mode, stream, left_out)?;
+    let own = schema(mode, stream, left_out, false)?;
     Ok(own.fields().filter(|field| table.field(field.name()).is_none()).cloned().collect())
 }
 
-/// Whether the product can write a table with these columns.
+/// Whether the product can write a table with these columns, that of one company or of many.
 ///
 /// # Errors
 /// `Config`: a column is of another type, cannot be added, or is not known.
@@ -51,9 +54,10 @@ pub(super) fn check(
     table: &StructType,
     mode: TableMode,
     stream: &Stream,
+    is_shared: bool,
     place: &str,
 ) -> Result<()> {
-    let own = schema(mode, stream, &[])
+    let own = schema(mode, stream, &[], is_shared)
         .map_err(|error| Error::bug("The columns have no form in a table").caused_by(error))?;
     for field in own.fields() {
         match table.field(field.name()) {

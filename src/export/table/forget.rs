@@ -12,7 +12,8 @@ use super::bits::Bits;
 use super::check::check;
 use super::copy::bug;
 use super::locate::{locate, rejects_folder};
-use super::log::{Change, Committed, Log, Version};
+use super::commit::{Change, Committed};
+use super::log::{Log, Version};
 use super::note::{Made, Note};
 use super::{TableOptions, masking};
 use crate::error::{Error, Result};
@@ -285,6 +286,7 @@ impl Removal {
     ) -> Result<Option<Forgotten>> {
         let Self { uploaded, removed, left_out, note, mut forgotten } = self;
         let change = Change {
+            company: None,
             note,
             added: &uploaded.files,
             removed,
@@ -293,9 +295,8 @@ impl Removal {
         };
         // The last moment at which the user can take it back.
         log.store.interrupt().check()?;
-        match log.commit(Some(version), &change, messages) {
+        match log.commit(Some(&version), &[change], messages) {
             Ok(Committed::As(number)) => {
-                drop(change);
                 uploaded.keep();
                 forgotten.version = number;
                 warn(log, messages);
@@ -304,7 +305,6 @@ impl Removal {
             Ok(Committed::Conflict) => Ok(None),
             Ok(Committed::Refused(error)) => Err(error),
             Err(error) => {
-                drop(change);
                 // The commit may have landed after all, and the files with it.
                 uploaded.keep();
                 Err(error)

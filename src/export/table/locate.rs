@@ -45,7 +45,7 @@ pub(in crate::export) fn refuse_itself(
     for folder in [&itself, &below] {
         if has_log(store, folder)? {
             return Err(Error::config(format!(
-                "{} is a table, and with --companies each company has one of its own below {}. Use another place.",
+                "{} is a table, and with --companies each company has one of its own below {}. If it is that of many companies, add --one-table; else use another place.",
                 store.shown(folder),
                 store.shown(&itself)
             )));
@@ -55,6 +55,24 @@ pub(in crate::export) fn refuse_itself(
         Some(doubt) if store.is_empty(&itself)? => Err(Error::config(doubt)),
         _ => refuse_inside(store, &itself),
     }
+}
+
+/// Refuses a place for one table of many companies where a company has a table of its own.
+///
+/// # Errors
+/// `Config`: one has. `Transient`: the store cannot be reached.
+pub(super) fn refuse_own_tables(store: &Store, stream: &Stream) -> Result<()> {
+    for folder in store.folders(store.path())? {
+        let table = store.followed(folder)?.join(stream.name);
+        if has_log(store, &table)? {
+            return Err(Error::config(format!(
+                "{} is the table of one company, and with --one-table all share one at {}. Leave --one-table out, or use another place.",
+                store.shown(&table),
+                store.shown(&store.path().clone().join(stream.name))
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// The folder of a table.

@@ -1,38 +1,30 @@
-//! The table's log, through the Delta project's own kernel: which files there are, what is noted, and the
-//! commit of a change.
+//! The table's log, through the Delta project's own kernel: which files there are, and what is noted.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::scan::state::ScanFile;
-use delta_kernel::transaction::create_table::create_table;
-use delta_kernel::transaction::{CommitResult, CommittedTransaction, UpdateTableOperation};
-use delta_kernel::{EngineData, FilteredEngineData, KernelError, Snapshot, SnapshotRef};
+use delta_kernel::transaction::UpdateTableOperation;
+use delta_kernel::{KernelError, Snapshot, SnapshotRef};
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
 use object_store::path::Path;
 use url::Url;
 
-use super::committer::Commit;
-use super::note::{DOMAIN, Note};
+use super::note::{DOMAIN, Note, company_of, domain_of};
 use super::recover;
-use super::{actions, columns};
 use crate::error::{Error, Kind, Result};
 use crate::export::mask::Mask;
-use crate::export::mode::TableMode;
-use crate::export::parquet::Written;
-use crate::log::Log as Messages;
 use crate::model::Stream;
-use crate::model::arrow::VALID_FROM;
+use crate::model::arrow::{COMPANY, VALID_FROM};
 use crate::store::{Store, kind_among};
 
 /// What commits say of who made them.
-const ENGINE: &str = concat!("kometsales/", env!("CARGO_PKG_VERSION"));
-
-/// Commits after which the log is summed up in a checkpoint.
-const CHECKPOINT: u64 = 10;
+pub(super) const ENGINE: &str = concat!("kometsales/", env!("CARGO_PKG_VERSION"));
 
 /// A table's folder, and what reads and writes its log.
 pub(in crate::export) struct Log {
@@ -40,7 +32,9 @@ pub(in crate::export) struct Log {
     pub(super) folder: Path,
     pub(super) stream: &'static Stream,
     pub(super) root: Url,
-    pub(super) engine: DefaultEngine<TokioMultiThreadExecutor>,
+    pub(super) engine: Arc<DefaultEngine<TokioMultiThreadExecutor>>,
+    /// The company whose part of a table of many it is.
+    pub(super) company: Option<String>,
 }
 
 /// One version of a table.
@@ -54,11 +48,14 @@ pub(in crate::export) struct Version {
     pub(super) damage: Option<String>,
     /// The files that readers of this version read.
     pub(in crate::export) files: Vec<Live>,
-    /// The same as the kernel gave them, which is how it takes them back to be removed.
-    listed: Vec<(Box<dyn EngineData>, Vec<bool>)>,
+    /// Where the table is that of many companies, what is noted of each.
+    pub(super) companies: Option<BTreeMap<String, String>>,
+    /// The files as the kernel gave them, which is how it takes them back to be removed.
+    pub(super) listed: Vec<RecordBatch>,
 }
 
 /// A file of a version.
+#[derive(Clone)]
 pub(in crate::export) struct Live {
     pub(in crate::export) path: Path,
     pub(in crate::export) bytes: u64,
@@ -70,30 +67,10 @@ pub(in crate::export) struct Live {
     pub(in crate::export) still_there: Option<Vec<bool>>,
     /// What its rows are read as.
     pub(super) mask: Option<Arc<Mask>>,
+    /// Whose rows it holds, in a table of many companies.
+    pub(super) company: Option<String>,
     /// Its index in what the kernel gave.
-    place: (usize, usize),
-}
-
-/// What a commit changes.
-pub(super) struct Change<'a> {
-    pub(super) note: Note,
-    pub(super) added: &'a [Written],
-    /// Positions in [`Version::files`].
-    pub(super) removed: Vec<usize>,
-    /// Columns that the table does not get.
-    pub(super) left_out: Vec<String>,
-    /// What the commit says of it.
-    pub(super) metrics: Vec<(&'static str, u64)>,
-}
-
-/// What came of a commit.
-pub(super) enum Committed {
-    /// It is this version.
-    As(u64),
-    /// Somebody else's commit was first.
-    Conflict,
-    /// It failed, and it is not there: it was never sent, or every answer was a refusal.
-    Refused(Error),
+    pub(super) place: (usize, usize),
 }
 
 impl Log {
@@ -102,7 +79,27 @@ impl Log {
         let engine =
             DefaultEngineBuilder::new(store.objects()).with_task_executor(executor).build();
         let root = store.folder_url(&folder);
-        Self { store, folder, stream, root, engine }
+        Self { store, folder, stream, root, engine: Arc::new(engine), company: None }
+    }
+
+    /// The part of a company, over a store that ends its waits where that of the company does.
+    pub(super) fn of_company(&self, store: Store, company: &str) -> Self {
+        Self {
+            store,
+            folder: self.folder.clone(),
+            stream: self.stream,
+            root: self.root.clone(),
+            engine: self.engine.clone(),
+            company: Some(company.to_owned()),
+        }
+    }
+
+    /// The folder of a company's files.
+    pub(super) fn files_of_company(&self, company: Option<&str>) -> Path {
+        match company {
+            None => self.folder.clone(),
+            Some(company) => self.folder.clone().join(format!("{COMPANY}={company}")),
+        }
     }
 
     /// Where the table is, as people write it.
@@ -120,10 +117,17 @@ impl Log {
             listed => listed?,
         };
         let mut version = self.load_version().map_err(|error| self.explain("read", error))?;
-        if version.note.is_none() {
-            let traces = recover::traces(&self.store, &self.folder, self.stream, &listed)?;
+        let lost = version.lost_notes();
+        if !lost.is_empty() || !version.is_ours {
+            let traces = recover::traces(&self.store, &listed, &lost)?;
             version.is_ours |= traces.is_ours;
-            version.note = traces.note;
+            for (domain, text) in traces.notes {
+                match (company_of(&domain), &mut version.companies) {
+                    (None, None) => version.note = Some(self.note(&text)?),
+                    (Some(company), Some(notes)) => drop(notes.insert(company.to_owned(), text)),
+                    _ => {}
+                }
+            }
         }
         version.damage = match recover::emptied(&listed) {
             Some(number) => Some(format!("commit {number} holds nothing")),
@@ -133,33 +137,82 @@ impl Log {
     }
 
     fn load_version(&self) -> Result<Version, KernelError> {
-        let snapshot = Snapshot::builder_for(self.root.as_str()).build(&self.engine)?;
-        let note = snapshot.get_domain_metadata(DOMAIN, &self.engine)?;
-        let note = note.map(|text| Note::from_json(&text, self.stream, &self.place()));
-        let note =
-            note.transpose().map_err(|error| KernelError::GenericError { source: error.into() })?;
-        let is_ours =
-            note.is_some() || snapshot.get_app_id_version(DOMAIN, &self.engine)?.is_some();
+        let snapshot = Snapshot::builder_for(self.root.as_str()).build(self.engine.as_ref())?;
+        let engine = self.engine.as_ref();
+        let is_shared = snapshot.table_configuration().metadata().partition_columns() == [COMPANY];
+        let (mut note, mut companies) = (None, None);
+        if is_shared {
+            let noted = snapshot.get_all_domain_metadata(engine)?;
+            let noted = noted.iter().filter_map(|noted| {
+                Some((company_of(noted.domain())?.to_owned(), noted.configuration().to_owned()))
+            });
+            companies = Some(noted.collect::<BTreeMap<String, String>>());
+        } else if let Some(text) = snapshot.get_domain_metadata(DOMAIN, engine)? {
+            let read = self.note(&text);
+            note =
+                Some(read.map_err(|error| KernelError::GenericError { source: error.into() })?);
+        }
+        let is_ours = note.is_some()
+            || companies.as_ref().is_some_and(|notes| !notes.is_empty())
+            || snapshot.get_app_id_version(DOMAIN, engine)?.is_some();
         let (mut files, mut listed) = (Vec::new(), Vec::new());
         let scan = snapshot.clone().scan_builder().build()?;
-        for metadata in scan.scan_metadata(&self.engine)? {
+        for metadata in scan.scan_metadata(engine)? {
             let metadata = metadata?;
             let found = metadata.visit_scan_files(Vec::new(), |found, file| found.push(file))?;
             let (data, selected) = metadata.scan_files.into_parts();
-            let rows = (0..data.len()).filter(|row| selected.get(*row).copied().unwrap_or(true));
+            let data = ArrowEngineData::try_from_engine_data(data)?.record_batch().clone();
+            let rows =
+                (0..data.num_rows()).filter(|row| selected.get(*row).copied().unwrap_or(true));
             for (row, file) in rows.zip(found) {
-                files.push(self.live(&file, (listed.len(), row), data.as_ref())?);
+                files.push(self.live(&file, (listed.len(), row), &data)?);
             }
-            listed.push((data, selected));
+            listed.push(data);
         }
-        Ok(Version { snapshot, note, is_ours, damage: None, files, listed })
+        Ok(Version { snapshot, note, is_ours, damage: None, files, companies, listed })
+    }
+
+    fn note(&self, text: &str) -> Result<Note> {
+        Note::from_json(text, self.stream, &self.place())
+    }
+
+    /// What is noted of a company in a version of a table of many.
+    ///
+    /// # Errors
+    /// `Config`: it cannot be read.
+    pub(super) fn note_of(&self, version: &Version, company: &str) -> Result<Option<Note>> {
+        let noted = version.companies.as_ref().and_then(|notes| notes.get(company));
+        noted.map(|text| self.note(text)).transpose()
+    }
+
+    /// A company's part of a version of a table of many; `None` if nothing of it is there.
+    ///
+    /// # Errors
+    /// `Config`: its note cannot be read.
+    pub(super) fn part_of(&self, version: &Version, company: &str) -> Result<Option<Version>> {
+        let note = self.note_of(version, company)?;
+        let files: Vec<Live> = version.files_of(company).cloned().collect();
+        if note.is_none() && files.is_empty() {
+            return Ok(None);
+        }
+        let mut part = Version {
+            snapshot: version.snapshot.clone(),
+            note,
+            is_ours: version.is_ours,
+            damage: None,
+            files,
+            companies: Some(BTreeMap::new()),
+            listed: Vec::new(),
+        };
+        part.damage = version.damage.clone().or_else(|| part.lost_rows());
+        Ok(Some(part))
     }
 
     fn live(
         &self,
         file: &ScanFile,
         place: (usize, usize),
-        data: &dyn EngineData,
+        data: &RecordBatch,
     ) -> Result<Live, KernelError> {
         let url = self.root.join(&file.path)?;
         let deleted = file.dv_info.cardinality()?.unwrap_or_default();
@@ -168,8 +221,9 @@ impl Log {
             bytes: u64::try_from(file.size).unwrap_or_default(),
             rows: file.stats.as_ref().map(|stats| stats.num_records.saturating_sub(deleted)),
             keys: keys(data, place.1, self.stream),
-            still_there: file.dv_info.get_selection_vector(&self.engine, &self.root)?,
+            still_there: file.dv_info.get_selection_vector(self.engine.as_ref(), &self.root)?,
             mask: None,
+            company: file.partition_values.get(COMPANY).cloned(),
             place,
         })
     }
@@ -183,134 +237,9 @@ impl Log {
             .snapshot
             .clone()
             .update_table(UpdateTableOperation::Write, ENGINE, true)
-            .build(&self.engine, Box::new(FileSystemCommitter::new()))
+            .build(self.engine.as_ref(), Box::new(FileSystemCommitter::new()))
             .map_err(|error| self.explain("written", error))?;
         Ok(!trial.logical_partition_columns().is_empty())
-    }
-
-    /// Commits a change to a version, or the first version of a table.
-    ///
-    /// # Errors
-    /// `Transient`: whether it was committed is not known. `Config`: it cannot be.
-    pub(super) fn commit(
-        &self,
-        version: Option<Version>,
-        change: &Change<'_>,
-        messages: &dyn Messages,
-    ) -> Result<Committed> {
-        let number = version.as_ref().map_or(0, |version| version.number() + 1);
-        let commit = self.folder.clone().join("_delta_log").join(format!("{number:020}.json"));
-        let done = match version {
-            None => self.create(change),
-            Some(version) => self.update(version, change),
-        };
-        let done = match done {
-            Ok(Some(done)) => done,
-            Ok(None) => return Ok(Committed::Conflict),
-            Err(error) if !self.store.may_be_there(&commit) => {
-                return Ok(Committed::Refused(self.explain("written", error)));
-            }
-            // It may have been committed after all. Whatever else is there says nothing of that.
-            Err(error) => match self.load() {
-                Ok(Some(there)) if there.is_of(&change.note.run) => {
-                    return Ok(Committed::As(there.number()));
-                }
-                _ => return Err(self.explain("written", error)),
-            },
-        };
-        self.sum_up(&done, messages);
-        Ok(Committed::As(done.commit_version()))
-    }
-
-    fn create(&self, change: &Change<'_>) -> Result<Option<CommittedTransaction>, KernelError> {
-        // The kernel wants the folder of a table of this machine to be there.
-        self.store.make_folder(&self.folder);
-        let schema = columns::schema(change.note.table_mode, self.stream, &change.left_out)?;
-        let columns = change.note.table_mode.schema(self.stream);
-        let note = change.note.to_json(self.stream).to_string();
-        let transaction = create_table(self.root.as_str(), schema, ENGINE, true)
-            .with_table_properties([("delta.feature.domainMetadata", "supported")])
-            .with_domain_metadata(DOMAIN, note)
-            .with_transaction_id(DOMAIN, 0)
-            .with_operation_metrics(metrics(change))
-            .build(&self.engine, Box::new(Commit::first(self.stream)));
-        let mut transaction = match transaction {
-            Ok(transaction) => transaction,
-            // Nothing has been sent yet: somebody else was first.
-            Err(error) if is_there_already(&error) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let context = transaction.write_state()?.write_context_builder().build()?;
-        for file in change.added {
-            transaction.add_files(actions::add(file, &self.root, &columns, &context)?);
-        }
-        match transaction.commit(&self.engine)? {
-            CommitResult::Committed(done) => Ok(Some(done)),
-            CommitResult::Conflicted(_) => Ok(None),
-            CommitResult::Retryable(failed) => Err(failed.error),
-        }
-    }
-
-    fn update(
-        &self,
-        version: Version,
-        change: &Change<'_>,
-    ) -> Result<Option<CommittedTransaction>, KernelError> {
-        let Version { snapshot, files, listed, .. } = version;
-        let operation = match change.note.mode {
-            TableMode::Merge | TableMode::History => UpdateTableOperation::Merge,
-            TableMode::Append | TableMode::Overwrite => UpdateTableOperation::Write,
-        };
-        let last = snapshot.get_app_id_version(DOMAIN, &self.engine)?.unwrap_or_default();
-        let mode = change.note.table_mode;
-        let columns = mode.schema(self.stream);
-        let note = change.note.to_json(self.stream).to_string();
-        let mut builder = snapshot
-            .clone()
-            .update_table(operation, ENGINE, true)
-            .with_domain_metadata(DOMAIN, note)
-            .with_transaction_id(DOMAIN, last + 1)
-            .with_operation_metrics(metrics(change));
-        // A note alone needs no new column, with which an older program would refuse the table.
-        if !change.added.is_empty() {
-            for field in columns::missing(&snapshot.schema(), mode, self.stream, &change.left_out)?
-            {
-                builder = builder.add_column(field);
-            }
-        }
-        let mut transaction = builder.build(&self.engine, Box::new(Commit::next()))?;
-        let context = transaction.write_state()?.write_context_builder().build()?;
-        for file in change.added {
-            transaction.add_files(actions::add(file, &self.root, &columns, &context)?);
-        }
-        for (number, (data, _)) in listed.into_iter().enumerate() {
-            let mut removed = vec![false; data.len()];
-            for file in change.removed.iter().filter_map(|file| files.get(*file)) {
-                if file.place.0 == number {
-                    removed[file.place.1] = true;
-                }
-            }
-            if removed.contains(&true) {
-                transaction.remove_files(FilteredEngineData::try_new(data, removed)?);
-            }
-        }
-        match transaction.commit(&self.engine)? {
-            CommitResult::Committed(done) => Ok(Some(done)),
-            CommitResult::Conflicted(_) => Ok(None),
-            CommitResult::Retryable(failed) => Err(failed.error),
-        }
-    }
-
-    /// Writes a checkpoint where it is time for one. The table is whole without it.
-    fn sum_up(&self, done: &CommittedTransaction, messages: &dyn Messages) {
-        if done.post_commit_stats().commits_since_checkpoint < CHECKPOINT {
-            return;
-        }
-        let Some(snapshot) = done.post_commit_snapshot() else { return };
-        if let Err(error) = snapshot.checkpoint(&self.engine, None) {
-            let error = self.explain("summed up", error);
-            messages.warn(&format!("The rows are committed, but no checkpoint of the table's log could be written: {error}"));
-        }
     }
 
     pub(super) fn explain(&self, verb: &str, error: KernelError) -> Error {
@@ -361,27 +290,28 @@ impl Version {
             .then(|| format!("it leads to {rows} rows, and its last commit left {}", made.rows))
     }
 
-    fn is_of(&self, run: &str) -> bool {
-        self.note.as_ref().is_some_and(|note| note.run == run)
+    /// The files of a company in a table of many.
+    pub(super) fn files_of(&self, company: &str) -> impl Iterator<Item = &Live> {
+        self.files.iter().filter(move |file| file.company.as_deref() == Some(company))
     }
-}
 
-fn is_there_already(error: &KernelError) -> bool {
-    match error {
-        KernelError::Backtraced { source, .. } => is_there_already(source),
-        error => matches!(error, KernelError::TableAlreadyExistsAtPath(_)),
+    /// The domains of the notes that have to be there and are not.
+    fn lost_notes(&self) -> BTreeSet<String> {
+        match &self.companies {
+            None if self.note.is_none() => BTreeSet::from([DOMAIN.to_owned()]),
+            None => BTreeSet::new(),
+            Some(notes) => {
+                let there = self.files.iter().filter_map(|file| file.company.as_ref());
+                let lost = there.filter(|company| !notes.contains_key(*company));
+                lost.map(|company| domain_of(Some(company))).collect()
+            }
+        }
     }
-}
-
-fn metrics(change: &Change<'_>) -> Vec<(String, Option<String>)> {
-    let metric = |(name, value): &(&str, u64)| ((*name).to_owned(), Some(value.to_string()));
-    change.metrics.iter().map(metric).collect()
 }
 
 /// The smallest and the greatest key that the log notes of a file.
-fn keys(data: &dyn EngineData, row: usize, stream: &Stream) -> Option<(i64, i64)> {
-    let batch = data.any_ref().downcast_ref::<ArrowEngineData>()?.record_batch();
-    let statistics = batch.column_by_name("stats")?.as_string_opt::<i32>()?;
+fn keys(data: &RecordBatch, row: usize, stream: &Stream) -> Option<(i64, i64)> {
+    let statistics = data.column_by_name("stats")?.as_string_opt::<i32>()?;
     let statistics: serde_json::Value = serde_json::from_str(statistics.value(row)).ok()?;
     let of = |bound: &str| statistics[bound][stream.key().name].as_i64();
     Some((of("minValues")?, of("maxValues")?))

@@ -4,6 +4,7 @@ mod actions;
 mod bits;
 mod check;
 mod columns;
+mod commit;
 mod committer;
 mod compare;
 mod contents;
@@ -13,6 +14,7 @@ mod dry_run;
 mod filled;
 mod forget;
 mod fresh;
+mod hand_in;
 mod hash;
 mod keys;
 mod locate;
@@ -31,6 +33,7 @@ mod rejected;
 mod removal;
 mod retention;
 mod run;
+mod shared;
 mod small;
 mod strangers;
 mod survey;
@@ -41,17 +44,21 @@ mod versions;
 
 pub use contents::{Contents, of_file, of_table};
 pub use forget::{Forgotten, forget};
+pub use hand_in::HandIn;
 pub use locate::{TableFolder, tables};
 pub(super) use locate::{refuse_inside, refuse_itself};
 pub use removal::Removed;
+pub use shared::{Ended, SharedTable};
 pub use vacuum::{REJECTS_RETENTION, RETENTION, VacuumOptions, Vacuumed, vacuum};
 
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use object_store::path::Path;
 
 use self::filled::Filled;
 use self::fresh::Fresh;
+use self::hand_in::Base;
 use self::log::{Log, Version};
 use self::run::Run;
 use self::versions::{Begins, begun};
@@ -105,6 +112,10 @@ pub struct Table<'a> {
     fresh: Option<Fresh>,
     /// How often files were begun, so that no name is used twice.
     attempts: u32,
+    /// What there was of a company in a table of many; `None` in a table of one.
+    base: Option<Base>,
+    /// What waits for the commit of many companies.
+    handed_in: Option<HandIn>,
 }
 
 impl<'a> Table<'a> {
@@ -123,12 +134,7 @@ impl<'a> Table<'a> {
         messages: &'a dyn Messages,
     ) -> Result<Self> {
         let folder = locate::locate(&store, place, stream)?;
-        if looks_encoded(folder.as_ref()) {
-            return Err(Error::config(format!(
-                "A table cannot be made at {}: a `%` with two digits behind it is taken for an encoded character. Use another name for the folder.",
-                store.shown(&folder)
-            )));
-        }
+        refuse_encoded(&store, &folder)?;
         let log = Log::new(store, folder, stream);
         let version = log.load()?;
         let there = match &version {
@@ -149,7 +155,14 @@ impl<'a> Table<'a> {
             is_vacuum_due: false,
             fresh: None,
             attempts: 0,
+            base: None,
+            handed_in: None,
         })
+    }
+
+    /// What waits for the commit of many companies, of which it is one.
+    pub fn handed_in(&mut self) -> Option<HandIn> {
+        self.handed_in.take()
     }
 
     /// When the table counts as vacuumed with a commit at this time: then, where a vacuum is due.
@@ -236,7 +249,8 @@ impl<'a> Table<'a> {
         let prefix = format!("part-{}-{:02}", self.run, self.attempts);
         self.attempts += 1;
         let left_out = masking::left_out(self.version.as_ref(), &plan.privacy);
-        let layout = Layout::table(log.store.clone(), log.folder.clone(), prefix, log.stream);
+        let folder = log.files_of_company(log.company.as_deref());
+        let layout = Layout::table(log.store.clone(), folder, prefix, log.stream);
         let schema = self.options.mode.schema(log.stream);
         let mut layout = Layout { schema, ..layout }.without(&left_out);
         layout.footer = vec![
@@ -285,6 +299,17 @@ impl Exported for Table<'_> {
     fn difference(&self) -> Option<&Difference> {
         self.difference.as_ref()
     }
+}
+
+/// Refuses a folder whose name would be read as another.
+fn refuse_encoded(store: &Store, folder: &Path) -> Result<()> {
+    if !looks_encoded(folder.as_ref()) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "A table cannot be made at {}: a `%` with two digits behind it is taken for an encoded character. Use another name for the folder.",
+        store.shown(folder)
+    )))
 }
 
 /// Whether a name holds what URLs write for a character.

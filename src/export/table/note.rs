@@ -14,6 +14,16 @@ use crate::state::State;
 /// and the application of its transaction identifiers.
 pub(super) const DOMAIN: &str = "kometsales";
 
+/// The name under which the note of a table stands, or of a company in a table of many: `kometsales.NAME`.
+pub(super) fn domain_of(company: Option<&str>) -> String {
+    company.map_or_else(|| DOMAIN.to_owned(), |company| format!("{DOMAIN}.{company}"))
+}
+
+/// The company whose note stands under a name, if it is one's.
+pub(super) fn company_of(domain: &str) -> Option<&str> {
+    domain.strip_prefix(DOMAIN)?.strip_prefix('.')
+}
+
 /// The version of the note's form. A newer one is refused.
 const VERSION: u64 = 1;
 

@@ -19,10 +19,10 @@ impl Log {
 
     fn try_files_of(&self, version: u64) -> Result<(BTreeSet<Path>, SnapshotRef), KernelError> {
         let builder = Snapshot::builder_for(self.root.as_str()).at_version(version);
-        let snapshot = builder.build(&self.engine)?;
+        let snapshot = builder.build(self.engine.as_ref())?;
         let mut files = BTreeSet::new();
         let scan = snapshot.clone().scan_builder().build()?;
-        for metadata in scan.scan_metadata(&self.engine)? {
+        for metadata in scan.scan_metadata(self.engine.as_ref())? {
             let found =
                 metadata?.visit_scan_files(Vec::new(), |found, file| found.push(file.path))?;
             for name in found {
@@ -38,7 +38,7 @@ impl Log {
     /// # Errors
     /// As [`files_of`](Self::files_of).
     pub(super) fn domain(&self, snapshot: &SnapshotRef, domain: &str) -> Result<Option<String>> {
-        let noted = snapshot.get_domain_metadata(domain, &self.engine);
+        let noted = snapshot.get_domain_metadata(domain, self.engine.as_ref());
         noted.map_err(|error| self.explain("read", error))
     }
 
@@ -47,7 +47,7 @@ impl Log {
     /// # Errors
     /// `Config` or `Transient`: it cannot be written. The table is whole without it.
     pub(super) fn write_checkpoint(&self, snapshot: &SnapshotRef) -> Result<()> {
-        let written = snapshot.checkpoint(&self.engine, None);
+        let written = snapshot.checkpoint(self.engine.as_ref(), None);
         written.map(|_| ()).map_err(|error| self.explain("summed up", error))
     }
 }

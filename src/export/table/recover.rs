@@ -1,13 +1,13 @@
 //! What a table's log proves of itself: whose table it is, the note that another tool's checkpoint has lost, and whether
 //! commits are missing from it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use object_store::ObjectMeta;
-use object_store::path::Path;
 use serde_json::Value;
 
-use super::note::{DOMAIN, Note};
+use super::note::DOMAIN;
 use crate::error::Result;
-use crate::model::Stream;
 use crate::store::Store;
 
 /// A commit of fewer bytes has no action in it.
@@ -28,21 +28,20 @@ pub(super) fn emptied(listed: &[ObjectMeta]) -> Option<u64> {
 /// What older commits still say of a table whose newest checkpoint lost it.
 #[derive(Default)]
 pub(super) struct Traces {
-    /// The newest note.
-    pub(super) note: Option<Note>,
+    /// The newest of the notes that were looked for, by their domains.
+    pub(super) notes: BTreeMap<String, String>,
     /// Whether a commit names this program.
     pub(super) is_ours: bool,
 }
 
-/// Looks through the commits that are there, newest first, for the last note.
+/// Looks through the commits that are there, newest first, for the notes of these domains.
 ///
 /// # Errors
-/// `Config`: a note cannot be read. `Transient`: the store cannot be reached.
+/// `Transient`: the store cannot be reached.
 pub(super) fn traces(
     store: &Store,
-    folder: &Path,
-    stream: &Stream,
     listed: &[ObjectMeta],
+    domains: &BTreeSet<String>,
 ) -> Result<Traces> {
     let mut commits: Vec<_> =
         listed.iter().filter_map(|file| Some((commit_number(file)?, &file.location))).collect();
@@ -56,14 +55,14 @@ pub(super) fn traces(
             let application = action["txn"]["appId"].as_str().unwrap_or_default();
             traces.is_ours |= engine.starts_with("kometsales/") || application == DOMAIN;
             let noted = &action["domainMetadata"];
-            if noted["domain"] == DOMAIN
+            if let Some(domain) = noted["domain"].as_str().filter(|one| domains.contains(*one))
                 && let Some(text) = noted["configuration"].as_str()
             {
-                traces.note = Some(Note::from_json(text, stream, &store.shown(folder))?);
+                traces.notes.entry(domain.to_owned()).or_insert_with(|| text.to_owned());
             }
         }
-        if traces.note.is_some() {
-            traces.is_ours = true;
+        traces.is_ours |= !traces.notes.is_empty();
+        if traces.is_ours && traces.notes.len() == domains.len() {
             break;
         }
     }

@@ -16,9 +16,9 @@ use super::check::check;
 use super::compare::{Changes, How, compare};
 use super::copy::{Copying, bug};
 use super::deletes::{Deletes, Questions};
-use super::log::{Change, Committed};
+use super::commit::Committed;
 use super::masking;
-use super::note::{Made, Note};
+use super::note::Note;
 use super::pass::Pass;
 use super::people::Noted;
 use super::read::Read;
@@ -43,13 +43,13 @@ pub(super) struct Run<'r, 'a> {
     pub(super) table: &'r mut Table<'a>,
     pub(super) reply: &'r mut dyn Reply,
     pub(super) plan: &'r Plan,
-    read: Read,
+    pub(super) read: Read,
     /// What the reply holds, with the time at which its rows count as extracted.
     pub(super) receipt: Receipt,
     schema: SchemaRef,
-    rejects: Option<Uploaded>,
+    pub(super) rejects: Option<Uploaded>,
     questions: Questions,
-    conflicts: u32,
+    pub(super) conflicts: u32,
 }
 
 impl<'r, 'a> Run<'r, 'a> {
@@ -220,17 +220,23 @@ impl<'r, 'a> Run<'r, 'a> {
             self.end(report);
             return Ok(true);
         }
-        let change = self.change(&pass, note, &report)?;
         // The last moment at which the user can take it back.
         self.table.log.store.interrupt().check()?;
-        let Table { log, version, messages, .. } = &mut *self.table;
+        if self.table.base.is_some() {
+            // One commit for many companies comes later.
+            self.hand_in(pass, note, report)?;
+            return Ok(true);
+        }
+        let change = self.change(&pass, note, &report)?;
+        let Table { log, version, messages, .. } = &*self.table;
         let mask = masking::of(version.as_ref());
-        match log.commit(version.take(), &change, *messages) {
+        let committed = log.commit(version.as_ref(), &[change], *messages);
+        match committed {
             Ok(Committed::As(number)) => {
-                drop(change);
                 pass.uploaded.keep();
                 report.version = Some(number);
-                masking::warn(mask.as_deref(), &log.place(), *messages);
+                let warning = masking::warning(mask.as_deref(), &log.place());
+                warning.iter().for_each(|warning| messages.warn(warning));
                 self.table.is_vacuum_due = is_vacuum_due;
                 self.end(report);
                 Ok(true)
@@ -239,7 +245,6 @@ impl<'r, 'a> Run<'r, 'a> {
             // What was uploaded is removed when it is dropped.
             Ok(Committed::Refused(error)) => Err(error),
             Err(error) => {
-                drop(change);
                 // The commit may have landed after all, and the files with it.
                 pass.uploaded.keep();
                 self.rejects.take().map(Uploaded::keep);
@@ -263,32 +268,6 @@ impl<'r, 'a> Run<'r, 'a> {
         let is_list_wanted = self.plan.renews_list || (has_base(new) && !has_base(noted));
         let is_same = (noted.cursor, &noted.scope) == (new.cursor, &new.scope);
         (is_same && there.people == note.people && !is_list_wanted).then_some(version.number())
-    }
-
-    fn change<'p>(&self, pass: &'p Pass, mut note: Note, report: &Report) -> Result<Change<'p>> {
-        let version = self.table.version.as_ref().map_or(0, |version| version.number() + 1);
-        note.made = report.table_rows.map(|rows| Made { version, rows });
-        let is_overwrite = self.table.options.mode == TableMode::Overwrite;
-        let removed = match (&self.table.version, is_overwrite) {
-            (Some(version), true) => (0..version.files.len()).collect(),
-            _ => pass.changes.touched.iter().map(|touched| touched.file).collect(),
-        };
-        let replaced = if is_overwrite { self.table.rows()? } else { pass.changes.replaced };
-        Ok(Change {
-            note,
-            added: &pass.uploaded.files,
-            removed,
-            left_out: masking::left_out(self.table.version.as_ref(), &self.plan.privacy),
-            metrics: vec![
-                ("received", report.received),
-                ("rows", pass.rows),
-                ("unchanged", pass.unchanged),
-                ("replaced", replaced),
-                ("deleted", pass.deletes.rows.len() as u64),
-                ("restored", pass.restored),
-                ("rejects", report.rejects),
-            ],
-        })
     }
 
     fn end(&mut self, report: Report) {

@@ -64,7 +64,7 @@ fn plan(stream: &'static Stream, mode: Mode, state: Option<State>) -> Plan {
     Plan::new(&config(), request, at(1))
 }
 
-fn accepted(plan: &Plan, reply: &[u8], now: Timestamp) -> Accepted {
+pub(super) fn accepted(plan: &Plan, reply: &[u8], now: Timestamp) -> Accepted {
     let scratch = Scratch::new(vec![std::env::temp_dir()]);
     prove(reply, plan, &config(), now, &scratch, &()).unwrap()
 }

@@ -118,6 +118,15 @@ impl Lake {
         rows
     }
 
+    /// The rows of the newest version whose files are below a folder, sorted likewise.
+    pub(crate) fn rows_below(&self, folder: &str) -> Vec<Value> {
+        let live = self.live();
+        let below = live.iter().filter(|name| name.starts_with(folder));
+        let mut rows: Vec<Value> = below.flat_map(|name| parquet_rows(&self.0[name])).collect();
+        sort(&mut rows);
+        rows
+    }
+
     /// The keys of those rows.
     pub(crate) fn ids(&self) -> Vec<i64> {
         self.rows().iter().map(|row| row["id"].as_i64().unwrap()).collect()

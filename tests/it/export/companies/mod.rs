@@ -3,6 +3,7 @@
 mod faults;
 mod input;
 mod kept;
+mod races;
 mod same;
 mod shards;
 mod signals;
