@@ -21,7 +21,7 @@ use crate::export::Destination;
 use crate::export::companies::{
     self, Companies, Line, Name, Outcome, Pace, Part, Shard, Streamed, Summary, To, Tokens, Turns,
 };
-use crate::export::table::TableOptions;
+use crate::export::table::{SharedTable, TableOptions};
 use crate::interrupt::Interrupt;
 use crate::log::{Level, Log, escaped};
 use crate::model::Stream;
@@ -44,6 +44,9 @@ pub(super) struct Options {
     /// The part I of N, counted from 0, for runs that share the companies
     #[arg(long, value_name = "I/N", requires = "companies")]
     shard: Option<Shard>,
+    /// One table for all companies, partitioned by company, in place of a table for each
+    #[arg(long, requires = "companies")]
+    one_table: bool,
     /// This company alone; may come several times
     #[arg(long = "company", value_name = "NAME", requires = "companies")]
     only: Vec<String>,
@@ -65,6 +68,11 @@ impl Options {
     /// Whether many companies are meant.
     pub(super) fn is_used(&self) -> bool {
         !self.companies.is_empty()
+    }
+
+    /// Whether they share one table.
+    pub(super) fn is_one_table(&self) -> bool {
+        self.one_table
     }
 
     /// The places of companies.
@@ -137,7 +145,7 @@ fn export(
     let shard = options.shard.unwrap_or(Shard::WHOLE);
     let chosen = options.chosen(&companies, shard)?;
     let settings = companies::settings_for_all(&common.base)?;
-    let (to, stdout) = open(&common, &settings, stdout, interrupt)?;
+    let (to, stdout) = open(&common, options.one_table, &settings, stdout, interrupt)?;
     let turns = Turns {
         companies: &companies,
         base: common.base,
@@ -159,8 +167,14 @@ fn export(
     let pace = Pace { jobs: options.jobs.into(), shard };
     progress.stage("Exporting", Some(chosen.len() as u64));
     let turn = |name: &Name| turns.turn(name);
-    let summary = companies::run(chosen, pace, interrupt, turn, |line| report.line(line))?;
+    let commit = |handed_in| turns.commit(handed_in);
+    let told = |line: &Line| report.line(line);
+    let mut summary = companies::run(chosen, pace, interrupt, turn, &commit, told)?;
     progress.end();
+    if let To::Shared(table, _) = &turns.to {
+        summary.commits = Some(table.commits());
+        summary.rebases = Some(table.rebases());
+    }
     if let To::Stream(stream) = turns.to
         && !interrupt.is_asked()
     {
@@ -198,6 +212,7 @@ fn refuse_token(base: &[Part]) -> Result<()> {
 /// Opens the place. Also gives stdout back where the rows do not go there.
 fn open(
     common: &Common<'_>,
+    is_one_table: bool,
     settings: &Config,
     stdout: Stdout,
     interrupt: &Interrupt,
@@ -213,7 +228,13 @@ fn open(
                 proxies: Environment::proxies(),
             };
             let store = Store::open(&place.place, &options)?;
-            let to = To::tables(store, place, common.stream, common.table)?;
+            let to = match is_one_table {
+                true => {
+                    let shared = SharedTable::open(store, place, common.stream, common.table)?;
+                    To::Shared(shared, common.table)
+                }
+                false => To::tables(store, place, common.stream, common.table)?,
+            };
             Ok((to, Some(stdout)))
         }
         Destination::File(place) => Err(Error::config(format!(

@@ -140,6 +140,9 @@ impl Options {
             );
         }
         refuse_short(self.vacuum)?;
+        if self.companies.is_one_table() {
+            self.check_one_table(is_table)?;
+        }
         if self.to == Some(Destination::Stdout) && self.check {
             return Err("--check has nothing to test where the rows go to stdout");
         }
@@ -148,6 +151,19 @@ impl Options {
 }
 
 impl Options {
+    /// Options that mean nothing for one table of many companies.
+    fn check_one_table(&self, is_table: bool) -> Result<(), &'static str> {
+        if !is_table {
+            return Err("--one-table is for tables: name a folder with --to, or leave it out");
+        }
+        if self.vacuum.is_some() {
+            return Err(
+                "--vacuum is for the tables of single companies: after an export with --one-table, run `kometsales vacuum` with its place",
+            );
+        }
+        Ok(())
+    }
+
     /// Options that mean nothing where nothing is exported.
     fn check_forget(&self) -> Result<(), &'static str> {
         if !matches!(self.to, Some(Destination::Table(_))) {

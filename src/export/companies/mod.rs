@@ -6,6 +6,7 @@
 mod list;
 mod name;
 mod one;
+mod queue;
 mod report;
 mod run;
 mod stops;
@@ -16,6 +17,6 @@ pub use list::{Companies, Part};
 pub use name::{Name, Shard};
 pub use one::{To, Turns, settings_for_all};
 pub use report::{INTERRUPTED, Line, Outcome, Summary};
-pub use run::{Done, Pace, Turn, run};
+pub use run::{Commit, Done, Pace, Turn, run};
 pub use stream::Streamed;
 pub use tokens::Tokens;

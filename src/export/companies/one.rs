@@ -10,7 +10,7 @@ use super::tokens::Tokens;
 use crate::config::{Config, UnknownKeys};
 use crate::error::{Error, Result};
 use crate::export::destination::TablePlace;
-use crate::export::table::{Table, TableOptions};
+use crate::export::table::{Ended, HandIn, SharedTable, Table, TableOptions};
 use crate::export::{Exported, How, export, table};
 use crate::interrupt::Interrupt;
 use crate::log::{Level, Log};
@@ -31,6 +31,8 @@ pub enum To {
         /// What becomes of the rows that a table has.
         options: TableOptions,
     },
+    /// One table, of which each company has a part.
+    Shared(SharedTable, TableOptions),
     /// One Arrow stream on stdout.
     Stream(Streamed<Stdout>),
 }
@@ -131,9 +133,13 @@ impl Turns<'_> {
     ) -> Result<Done> {
         let stream = self.stream;
         if self.is_check {
-            if let To::Tables { store, options } = &self.to {
-                let (store, place) = TablePlace::below(store, name.as_str())?;
-                Table::open(store, &place, stream, *options, now(), log)?.probe()?;
+            match &self.to {
+                To::Tables { store, options } => {
+                    let (store, place) = TablePlace::below(store, name.as_str())?;
+                    Table::open(store, &place, stream, *options, now(), log)?.probe()?;
+                }
+                To::Shared(shared, _) => drop(shared.table(name.as_str(), now(), log)?),
+                To::Nowhere | To::Stream(_) => {}
             }
             return source.check(stream).map(|()| Done::Checked);
         }
@@ -141,11 +147,12 @@ impl Turns<'_> {
             To::Nowhere => Err(Error::bug("An export leads nowhere")),
             To::Tables { store, options } => {
                 let (store, place) = TablePlace::below(store, name.as_str())?;
-                let mut table = Table::open(store, &place, stream, *options, now(), log)?;
-                let limits = RejectLimits::kept(config.max_rejects);
-                let how = How { stream, is_whole: options.is_whole, limits };
-                export(source, config, &mut table, how, log)?;
-                done(&table)
+                let table = Table::open(store, &place, stream, *options, now(), log)?;
+                self.export_to(table, *options, source, config, log)
+            }
+            To::Shared(shared, options) => {
+                let table = shared.table(name.as_str(), now(), log)?;
+                self.export_to(table, *options, source, config, log)
             }
             To::Stream(streamed) => {
                 let mut own = streamed.of(name, config.max_rejects);
@@ -155,6 +162,38 @@ impl Turns<'_> {
                 done(&own)
             }
         }
+    }
+}
+
+impl Turns<'_> {
+    fn export_to(
+        &self,
+        mut table: Table<'_>,
+        options: TableOptions,
+        source: &Source<'_>,
+        config: &Config,
+        log: &dyn Log,
+    ) -> Result<Done> {
+        let limits = RejectLimits::kept(config.max_rejects);
+        let how = How { stream: self.stream, is_whole: options.is_whole, limits };
+        export(source, config, &mut table, how, log)?;
+        match table.handed_in() {
+            Some(handed_in) => Ok(Done::HandedIn(Box::new(handed_in))),
+            None => done(&table),
+        }
+    }
+
+    /// Commits what companies have handed in, all at once.
+    pub fn commit(&self, handed_in: Vec<HandIn>) -> Vec<(String, Ended)> {
+        // Nothing is handed in for another place.
+        let To::Shared(shared, _) = &self.to else { return Vec::new() };
+        let ended = shared.commit(handed_in, self.log);
+        for (company, ended) in &ended {
+            if let Ended::Committed(_, Some(warning)) = ended {
+                self.log.warn(&format!("{company}: {warning}"));
+            }
+        }
+        ended
     }
 }
 

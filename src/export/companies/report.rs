@@ -104,6 +104,12 @@ pub struct Summary {
     pub seconds: f64,
     /// The part of the companies that was looked at.
     pub shard: Shard,
+    /// Commits to one table of all companies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commits: Option<u64>,
+    /// How many of them went on top of what another writer had committed meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rebases: Option<u64>,
     /// The kind that decides over the exit code.
     #[serde(skip)]
     worst: Option<Kind>,

@@ -14,6 +14,8 @@ pub(super) struct Stops {
     /// Refusals by the API, and configurations that are wrong, before anything succeeded.
     refused: u32,
     has_succeeded: bool,
+    /// Companies in a row whose commit failed for now.
+    uncommitted: u32,
     stopped: Option<Kind>,
 }
 
@@ -21,7 +23,7 @@ impl Stops {
     /// Of a run with this number of companies at work at once.
     pub(super) fn new(jobs: usize) -> Self {
         let most = u32::try_from(jobs * 2).unwrap_or(LEAST).max(LEAST);
-        Self { most, transient: 0, refused: 0, has_succeeded: false, stopped: None }
+        Self { most, transient: 0, refused: 0, has_succeeded: false, uncommitted: 0, stopped: None }
     }
 
     /// A company has ended.
@@ -50,6 +52,24 @@ impl Stops {
             }
             Err((Kind::Data, _)) => self.transient = 0,
             Err((Kind::System, false)) => {}
+        }
+    }
+
+    /// The API has given a company's customers, whatever becomes of them.
+    pub(super) fn accepted(&mut self) {
+        self.has_succeeded = true;
+        self.transient = 0;
+    }
+
+    /// The commit of a company has ended. That other companies are accepted meanwhile says nothing of the place.
+    pub(super) fn committed(&mut self, ended: Result<(), &Error>) {
+        match ended.map_err(Error::kind) {
+            Ok(()) => self.uncommitted = 0,
+            Err(Kind::Transient) => self.uncommitted += 1,
+            Err(_) => {}
+        }
+        if self.uncommitted >= self.most {
+            self.stop(Kind::Transient);
         }
     }
 
@@ -103,6 +123,33 @@ mod tests {
             assert_eq!(after(1, &[(Some(refused), 9), (None, 1), (Some(refused), 50)]), None);
         }
         assert_eq!(after(1, &[(Some(Kind::Config), 5), (Some(Kind::Auth), 5)]), Some(Kind::Auth));
+    }
+
+    #[test]
+    fn a_place_that_takes_no_commit_stops_the_run_though_the_api_answers() {
+        let mut stops = Stops::new(1);
+        let down = Error::transient("it failed");
+        for _ in 0..9 {
+            stops.committed(Err(&down));
+            stops.accepted();
+        }
+        assert_eq!(stops.stopped(), None);
+        stops.committed(Err(&down));
+        assert_eq!(stops.stopped(), Some(Kind::Transient));
+        let mut stops = Stops::new(1);
+        for _ in 0..20 {
+            stops.committed(Err(&down));
+            stops.committed(Ok(()));
+        }
+        assert_eq!(stops.stopped(), None);
+    }
+
+    #[test]
+    fn who_is_accepted_keeps_refusals_of_others_from_stopping_the_run() {
+        let mut stops = Stops::new(1);
+        stops.accepted();
+        (0..50).for_each(|_| stops.take(Err(&Error::auth("it failed"))));
+        assert_eq!(stops.stopped(), None);
     }
 
     #[test]

@@ -149,7 +149,8 @@ impl Uploaded {
 
 impl Drop for Uploaded {
     fn drop(&mut self) {
-        if !self.files.is_empty() {
+        // Where this program fails in the midst of a commit, they may be committed already.
+        if !self.files.is_empty() && !std::thread::panicking() {
             self.store.remove(self.files.drain(..).map(|file| file.path).collect());
         }
     }
