@@ -6,6 +6,7 @@
 //! cargo bench --bench companies                                    # 1,000 companies of 5,000 customers, 4 jobs
 //! COMPANIES=1000 CUSTOMERS=1000 LATENCY=200 JOBS=8 LOOP=0 cargo bench --bench companies
 //! COMPANIES=100 CUSTOMERS=44000 JOBS=8 LOOP=0 cargo bench --bench companies       # memory
+//! ONE_TABLE=1 LOOP=0 cargo bench --bench companies                                # one table beside own tables
 //! COMPANIES=100 FAULT=token-refused@company-0001 cargo bench --bench companies    # and FAULT=stall:100@company-0001
 //! ```
 //!
@@ -131,6 +132,18 @@ impl Many {
         run(&many, self.folder.path())
     }
 
+    /// All in one table; also gives how many commits it has.
+    fn export_to_one_table(&self, to: &str) -> (Ended, usize) {
+        let many = ["export", "--companies", "companies.jsonl", "--to", to, "--jobs", &self.jobs];
+        let ended = run(&[&many[..], &["--one-table"]].concat(), self.folder.path());
+        let log = self.folder.path().join(to).join("customers/_delta_log");
+        let names = std::fs::read_dir(log).unwrap().map(|entry| entry.unwrap().file_name());
+        let is_commit = |name: &std::ffi::OsString| {
+            name.len() == 25 && name.to_string_lossy().ends_with(".json")
+        };
+        (ended, names.filter(is_commit).count())
+    }
+
     /// One after the other, each by a program of its own.
     fn export_one_by_one(&self, to: &str) -> Duration {
         let started = Instant::now();
@@ -187,6 +200,15 @@ fn main() {
         assert!(ended.status.success(), "{}", ended.status);
         let (wall, peak) = (ended.wall.as_secs_f64(), ended.peak);
         print!("{round:<10} --companies {wall:>8.2} s   peak {peak:>6.1} MiB");
+        if number("ONE_TABLE", 0) == 1 {
+            let (one, commits) = many.export_to_one_table("one");
+            assert!(one.status.success(), "{}", one.status);
+            let (one, peak) = (one.wall.as_secs_f64(), one.peak);
+            print!(
+                "   one table {one:>8.2} s   peak {peak:>6.1} MiB   {commits} commits   {:.2} x own",
+                one / wall
+            );
+        }
         if number("LOOP", 1) == 1 {
             let one_by_one = many.export_one_by_one("loop").as_secs_f64();
             print!("   loop {one_by_one:>8.2} s   {:.2} x the loop", wall / one_by_one);

@@ -47,8 +47,8 @@ pub(super) struct Options {
     /// One table for all companies, partitioned by company, in place of a table for each
     #[arg(long, requires = "companies")]
     one_table: bool,
-    /// This company alone; may come several times
-    #[arg(long = "company", value_name = "NAME", requires = "companies")]
+    /// This company alone; may come several times. With --forget: whose customers are forgotten, in one table of many
+    #[arg(long = "company", value_name = "NAME")]
     only: Vec<String>,
 }
 
@@ -68,6 +68,11 @@ impl Options {
     /// Whether many companies are meant.
     pub(super) fn is_used(&self) -> bool {
         !self.companies.is_empty()
+    }
+
+    /// The companies that were picked by name.
+    pub(super) fn picked(&self) -> &[String] {
+        &self.only
     }
 
     /// Whether they share one table.
@@ -90,7 +95,7 @@ impl Options {
             let missing = missing.escape_debug();
             return Err(Error::config(format!(
                 "--company {missing} is not among the {}. Check its spelling.",
-                plural(all.len() as u64, "company").replace("companys", "companies")
+                plural(all.len() as u64, "company")
             )));
         }
         let is_asked_for = |name: &&Name| {

@@ -128,6 +128,8 @@ impl Options {
         }
         if !self.forget.is_empty() {
             self.check_forget()?;
+        } else if !self.companies.is_used() && !self.companies.picked().is_empty() {
+            return Err("--company picks one of many: name all of them with --companies");
         }
         if self.dry_run && self.check {
             return Err(
@@ -173,6 +175,9 @@ impl Options {
         }
         if self.companies.is_used() {
             return Err("--forget is for one table: name it with --to, without --companies");
+        }
+        if self.companies.picked().len() > 1 {
+            return Err("--forget takes one --company: ids are those of one company");
         }
         let is_export = self.mode.is_some()
             || self.full_refresh
@@ -294,7 +299,8 @@ impl Export<'_> {
     fn forget(&self, place: &TablePlace, mut stdout: Stdout) -> Result<()> {
         let store = self.store(RETRY_WINDOW, &place.place)?;
         let keys = self.options.forget.iter().copied().collect();
-        let forgotten = forget(store, place, self.stream, &keys, now(), self.progress)?;
+        let company = self.options.companies.picked().first().map(String::as_str);
+        let forgotten = forget(store, place, self.stream, company, &keys, now(), self.progress)?;
         self.progress.end();
         let paint = Paint::new(stdout.is_terminal() && Environment::wants_colour());
         stdout.say(&forget::answer(&forgotten, self.stream, self.options.json, paint)?)

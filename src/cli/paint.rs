@@ -43,9 +43,13 @@ impl Paint {
     }
 }
 
-/// A number of something: `1 row`, `1,204 rows`.
+/// A number of something: `1 row`, `1,204 rows`, `2 companies`.
 pub(super) fn plural(number: u64, what: &str) -> String {
-    format!("{} {what}{}", HumanCount(number), if number == 1 { "" } else { "s" })
+    match (number, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{} {stem}ies", HumanCount(number)),
+        (_, None) => format!("{} {what}s", HumanCount(number)),
+    }
 }
 
 /// A time as people say it: `7 days`, `1 hour 30 minutes`.

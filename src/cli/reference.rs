@@ -124,7 +124,7 @@ const DRY_RUN: [Row; 15] = [
 ];
 
 /// Keys of `show --json`.
-const SHOW: [Row; 15] = [
+const SHOW: [Row; 16] = [
     ("to", "The place, as people write it."),
     ("kind", "`table` or `file`."),
     ("mode", "The table's mode; null for a file."),
@@ -140,9 +140,13 @@ const SHOW: [Row; 15] = [
     ("files", "How many they are."),
     (
         "runs",
-        "The last five runs that committed, newest first: `version`, `run`, `mode`, `rows`, `at`.",
+        "The last five runs that committed, newest first: `version`, `run`, `mode`, `rows`, `at`; in one table of many companies `companies`, how many were committed at once.",
     ),
     ("months", "Customers by the month of their last change: `{\"2024-03\": 12}`."),
+    (
+        "companies",
+        "In one table of many companies alone: for each `company`, `rows`, `keys`, `deleted`, `active`, `cursor`, `bytes`, `files`.",
+    ),
 ];
 
 /// Keys of `vacuum --json`.
@@ -177,7 +181,7 @@ const COMPANY: [Row; 6] = [
 ];
 
 /// Keys of the object in `{\"summary\": …}`, the last line.
-const SUMMARY: [Row; 12] = [
+const SUMMARY: [Row; 14] = [
     ("companies", "Companies of this run."),
     ("exported", "Companies that were exported."),
     ("compared", "Companies that were compared, in a dry run."),
@@ -190,6 +194,11 @@ const SUMMARY: [Row; 12] = [
     ("requests", "Requests sent."),
     ("seconds", "How long all of it took."),
     ("shard", "The part of the companies that was looked at."),
+    ("commits", "With `--one-table`: commits to the table."),
+    (
+        "rebases",
+        "With `--one-table`: how many of them went on top of what another run had committed meanwhile.",
+    ),
 ];
 
 /// What is refused, and where it ends.

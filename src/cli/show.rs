@@ -93,6 +93,9 @@ fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
     let mut line = |name: &str, value: String| {
         text.push_str(&format!("   {} {value}\n", paint.dim(format!("{name:<7}"))));
     };
+    if let Some(companies) = &contents.companies {
+        line("of", plural(companies.len() as u64, "company"));
+    }
     let mut rows = HumanCount(contents.rows).to_string();
     if contents.keys != contents.rows {
         rows.push_str(&format!(", of {}", plural(contents.keys, stream.record)));
@@ -104,7 +107,7 @@ fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
     if let Some(active) = contents.active {
         line("active", HumanCount(active).to_string());
     }
-    if contents.kind == Kind::Table && stream.cursor().is_some() {
+    if contents.kind == Kind::Table && stream.cursor().is_some() && contents.companies.is_none() {
         let cursor = contents.cursor.map_or_else(|| "none".to_owned(), |cursor| cursor.to_string());
         line("cursor", cursor);
     }
@@ -117,15 +120,14 @@ fn as_text(contents: &Contents, stream: &Stream, paint: Paint) -> String {
     line("size", format!("{} in {files}", DecimalBytes(contents.bytes)));
     for (number, run) in contents.runs.iter().take(MAX_RUNS).enumerate() {
         let rows = run.rows.map(|rows| plural(rows, "row")).unwrap_or_default();
-        let run = format!(
-            "version {:<4} {}  {:<9} {rows:<14} {}",
-            run.version,
-            run.at.to_string().get(..19).unwrap_or_default().replace('T', " "),
-            run.mode.to_string(),
-            paint.dim(
-                run.run.get(run.run.len().saturating_sub(RUN_CHARACTERS)..).unwrap_or(&run.run)
-            )
-        );
+        let name = run.run.get(run.run.len().saturating_sub(RUN_CHARACTERS)..).unwrap_or(&run.run);
+        let what = match run.companies {
+            None => format!("{:<9} {rows:<14} {}", run.mode.to_string(), paint.dim(name)),
+            // Each of them has a name of its own.
+            Some(companies) => format!("{rows} of {}", plural(companies, "company")),
+        };
+        let at = run.at.to_string().get(..19).unwrap_or_default().replace('T', " ");
+        let run = format!("version {:<4} {at}  {what}", run.version);
         line(if number == 0 { "runs" } else { "" }, run);
     }
     if !contents.months.is_empty() {
@@ -174,6 +176,7 @@ mod tests {
             files: 1,
             runs: Vec::new(),
             months: months.into_iter().collect(),
+            companies: None,
         }
     }
 

@@ -106,8 +106,8 @@ impl<H> Queue<H> {
     pub(super) fn batch(&self, may_begin: impl Fn() -> bool) -> Option<Vec<(Entry, H)>> {
         let mut state = self.lock();
         loop {
-            let is_last = state.at_work == 0
-                && (state.waiting.is_empty() || state.is_closed || !may_begin());
+            let is_last =
+                state.at_work == 0 && (state.waiting.is_empty() || state.is_closed || !may_begin());
             if state.handed_in.is_empty() && is_last {
                 return None;
             }

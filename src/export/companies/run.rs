@@ -72,11 +72,8 @@ pub fn run(
 ) -> Result<Summary> {
     let started = Instant::now();
     let jobs = pace.jobs.min(names.len());
-    let shared = Shared {
-        queue: Queue::of(names),
-        stops: Mutex::new(Stops::new(pace.jobs)),
-        interrupt,
-    };
+    let shared =
+        Shared { queue: Queue::of(names), stops: Mutex::new(Stops::new(pace.jobs)), interrupt };
     let mut summary = Summary::of(pace.shard);
     let mut failure = None;
     let mut give = |line: Line, summary: &mut Summary| {
@@ -303,7 +300,8 @@ mod tests {
                 checked()
             };
             let pace = Pace { jobs, ..PACE };
-            let summary = run(names(40), pace, &Interrupt::default(), turn, &none, |_| Ok(())).unwrap();
+            let summary =
+                run(names(40), pace, &Interrupt::default(), turn, &none, |_| Ok(())).unwrap();
             assert_eq!((summary.companies, summary.requests), (40, 40));
             assert!(most.load(Ordering::SeqCst) <= jobs, "{jobs}");
         }
@@ -314,7 +312,8 @@ mod tests {
         for jobs in [1, 4, 16] {
             let pace = Pace { jobs, ..PACE };
             let turn = |_: &Name| failed(Kind::Transient);
-            let summary = run(names(300), pace, &Interrupt::default(), turn, &none, |_| Ok(())).unwrap();
+            let summary =
+                run(names(300), pace, &Interrupt::default(), turn, &none, |_| Ok(())).unwrap();
             let most = 10.max(2 * jobs) + jobs;
             assert!(summary.failed as usize <= most, "{summary:?}");
             assert_eq!(summary.failed + summary.not_started, 300);

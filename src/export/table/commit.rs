@@ -210,7 +210,12 @@ impl Log {
             let columns = change.note.table_mode.schema(self.stream);
             let folder = self.files_of_company(change.company);
             for file in change.added {
-                actions.push(actions::add(file, &self.store.folder_url(&folder), &columns, &context)?);
+                actions.push(actions::add(
+                    file,
+                    &self.store.folder_url(&folder),
+                    &columns,
+                    &context,
+                )?);
             }
         }
         Ok(actions)

@@ -1,6 +1,6 @@
 //! What is in a table, for people who would rather look than query.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::locate::TableFolder;
 use super::log::{Log, Version};
-use super::note::{DOMAIN, Note};
+use super::note::{DOMAIN, Note, company_of};
 use super::times::Times;
 use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
@@ -51,7 +51,7 @@ pub struct Contents {
     pub hashed: Vec<String>,
     /// The version; `None` for a file.
     pub version: Option<u64>,
-    /// Where the next read goes on.
+    /// Where the next read goes on; `None` for a table of many companies, each of which has its own.
     pub cursor: Option<Timestamp>,
     /// Bytes of the files that readers read.
     pub bytes: u64,
@@ -62,6 +62,30 @@ pub struct Contents {
     /// Keys by the month in which their newest row was last changed: `2024-03`. Empty where the stream does
     /// not say.
     pub months: BTreeMap<String, u64>,
+    /// The companies of a table of many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub companies: Option<Vec<OfCompany>>,
+}
+
+/// What is there of one company in a table of many.
+#[derive(Debug, Serialize)]
+pub struct OfCompany {
+    /// Its name.
+    pub company: String,
+    /// Rows, every version of each counted.
+    pub rows: u64,
+    /// Different keys.
+    pub keys: u64,
+    /// Keys whose newest row is marked as deleted.
+    pub deleted: u64,
+    /// Keys whose newest row is active and not deleted; `None` where the stream does not say.
+    pub active: Option<u64>,
+    /// Where the next read goes on.
+    pub cursor: Option<Timestamp>,
+    /// Bytes of the files that readers read.
+    pub bytes: u64,
+    /// How many they are.
+    pub files: usize,
 }
 
 /// A run that committed.
@@ -77,6 +101,9 @@ pub struct Run {
     pub rows: Option<u64>,
     /// When its request was sent.
     pub at: Timestamp,
+    /// In a table of many companies, how many were committed with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub companies: Option<u64>,
 }
 
 /// What is in a table of a stream.
@@ -86,7 +113,8 @@ pub struct Run {
 pub fn of_table(store: Store, table: TableFolder, stream: &'static Stream) -> Result<Contents> {
     let log = Log::new(store, table.0, stream);
     match log.load()? {
-        Some(version) => of_version(&log, &version),
+        Some(version) if version.companies.is_some() => of_companies(&log, &version),
+        Some(version) => Ok(Contents { runs: runs(&log)?, ..of_version(&log, &version)? }),
         None => Err(Error::config(format!(
             "There is no table at {}. Pass the place that `export --to` was given.",
             log.place()
@@ -126,8 +154,44 @@ fn of_version(log: &Log, version: &Version) -> Result<Contents> {
         contents.excluded = note.people.excluded();
         contents.hashed = note.people.hashed();
     }
-    contents.runs = runs(log)?;
     Ok(contents)
+}
+
+/// What is in a table of many companies, one after the other.
+fn of_companies(log: &Log, version: &Version) -> Result<Contents> {
+    let mut whole = Newest::of(log.stream).contents(log.place(), Kind::Table, 0, 0);
+    let (mut companies, mut deleted) = (Vec::new(), 0);
+    let noted = version.companies.iter().flat_map(BTreeMap::keys);
+    let there = version.files.iter().filter_map(|file| file.company.as_ref());
+    for company in noted.chain(there).collect::<BTreeSet<&String>>() {
+        let Some(part) = log.part_of(version, company)? else { continue };
+        let own = of_version(log, &part)?;
+        whole.mode = whole.mode.or(own.mode);
+        whole.rows += own.rows;
+        whole.keys += own.keys;
+        deleted += own.deleted.unwrap_or_default();
+        whole.active = whole.active.zip(own.active).map(|(all, own)| all + own);
+        whole.bytes += own.bytes;
+        whole.files += own.files;
+        for (month, count) in own.months {
+            *whole.months.entry(month).or_default() += count;
+        }
+        companies.push(OfCompany {
+            company: company.clone(),
+            rows: own.rows,
+            keys: own.keys,
+            deleted: own.deleted.unwrap_or_default(),
+            active: own.active,
+            cursor: own.cursor,
+            bytes: own.bytes,
+            files: own.files,
+        });
+    }
+    whole.version = Some(version.number());
+    whole.deleted = Some(deleted);
+    whole.runs = runs(log)?;
+    whole.companies = Some(companies);
+    Ok(whole)
 }
 
 /// The last runs, from the commits that are still there one by one.
@@ -149,14 +213,24 @@ fn runs(log: &Log) -> Result<Vec<Run>> {
             actions.filter_map(|line| serde_json::from_slice(line).ok()).collect();
         let noted = actions.iter().find_map(|action| {
             let noted = &action["domainMetadata"];
-            (noted["domain"] == DOMAIN).then(|| noted["configuration"].as_str())?
+            let domain = noted["domain"].as_str()?;
+            let is_note = domain == DOMAIN || company_of(domain).is_some();
+            is_note.then(|| noted["configuration"].as_str())?
         });
         let Some(noted) = noted else { continue };
         let note = Note::from_json(noted, log.stream, &log.place())?;
-        let rows = actions.iter().find_map(|action| {
-            action["commitInfo"]["operationMetrics"]["rows"].as_str()?.parse().ok()
+        let metric = |name: &str| {
+            let metrics = actions.iter().map(|action| &action["commitInfo"]["operationMetrics"]);
+            metrics.filter_map(|metrics| metrics[name].as_str()?.parse().ok()).next()
+        };
+        runs.push(Run {
+            version,
+            run: note.run,
+            mode: note.mode,
+            rows: metric("rows"),
+            at: note.extracted_at,
+            companies: metric("companies"),
         });
-        runs.push(Run { version, run: note.run, mode: note.mode, rows, at: note.extracted_at });
         if runs.len() == MAX_RUNS {
             break;
         }
@@ -258,6 +332,7 @@ impl Newest {
             files,
             runs: Vec::new(),
             months,
+            companies: None,
         }
     }
 }

@@ -1,18 +1,19 @@
 //! Removing customers from every row of a table, for whoever asks to be forgotten. Komet is asked for nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_schema::{Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
+use object_store::path::Path;
 use serde::Serialize;
 
 use super::bits::Bits;
 use super::check::check;
+use super::commit::{Change, Committed};
 use super::copy::bug;
 use super::locate::{locate, rejects_folder};
-use super::commit::{Change, Committed};
 use super::log::{Log, Version};
 use super::note::{Made, Note};
 use super::{TableOptions, masking};
@@ -57,7 +58,8 @@ pub struct Forgotten {
     pub committed: bool,
 }
 
-/// Removes every row of these keys from the table of a stream, in one commit. Its cursor stays.
+/// Removes every row of these keys from the table of a stream, or from a company's part of a table of many, in one commit.
+/// Its cursor stays.
 ///
 /// # Errors
 /// `Config`: there is no table that this program writes. `Transient`: the store cannot be reached, or others
@@ -66,26 +68,30 @@ pub fn forget(
     store: Store,
     place: &TablePlace,
     stream: &'static Stream,
+    company: Option<&str>,
     keys: &BTreeSet<i64>,
     now: Timestamp,
     messages: &dyn Messages,
 ) -> Result<Forgotten> {
     let folder = locate(&store, place, stream)?;
-    let log = Log::new(store, folder, stream);
+    let mut log = Log::new(store, folder, stream);
+    log.company = company.map(str::to_owned);
     let run = run_name(now);
     log.store.interrupt().hold()?;
     for attempt in 0..=MAX_CONFLICTS {
-        let Some(version) = log.load()? else {
+        let Some(whole) = log.load()? else {
             return Err(Error::config(format!(
                 "There is no table at {}. Pass the place that `export --to` was given.",
                 log.place()
             )));
         };
-        let forgetting = Forgetting::of(&log, &version, &run, attempt, keys)?;
+        let part = part(&log, &whole)?;
+        let version = part.as_ref().unwrap_or(&whole);
+        let forgetting = Forgetting::of(&log, version, &run, attempt, keys)?;
         let Some(removal) = forgetting.remove()? else {
             return forgetting.nothing();
         };
-        if let Some(forgotten) = removal.commit(&log, version, messages)? {
+        if let Some(forgotten) = removal.commit(&log, &whole, version, messages)? {
             return Ok(forgotten);
         }
         messages.debug(&format!(
@@ -97,6 +103,26 @@ pub fn forget(
         "Others committed to the table at {} first, again and again. Nothing was removed: run again.",
         log.place()
     )))
+}
+
+/// The part of the company that is named, where the table is that of many.
+fn part(log: &Log, whole: &Version) -> Result<Option<Version>> {
+    let place = log.place();
+    match (&log.company, &whole.companies) {
+        (None, None) => Ok(None),
+        (Some(company), Some(_)) => match log.part_of(whole, company)? {
+            Some(part) => Ok(Some(part)),
+            None => Err(Error::config(format!(
+                "The table at {place} has no company `{company}`. See `kometsales show {place} --json` for those it has."
+            ))),
+        },
+        (None, Some(_)) => Err(Error::config(format!(
+            "The table at {place} is that of many companies. Say with --company whose customers are meant."
+        ))),
+        (Some(_), None) => Err(Error::config(format!(
+            "The table at {place} is that of one company. Leave --company out."
+        ))),
+    }
 }
 
 /// What is removed from one version.
@@ -205,7 +231,8 @@ impl<'a> Forgetting<'a> {
     fn layout(&self, schema: &SchemaRef, left_out: &[String]) -> Layout {
         let Self { log, run, attempt, .. } = self;
         let prefix = format!("part-{run}-{attempt:02}");
-        let layout = Layout::table(log.store.clone(), log.folder.clone(), prefix, log.stream);
+        let folder = log.files_of_company(log.company.as_deref());
+        let layout = Layout::table(log.store.clone(), folder, prefix, log.stream);
         let mut layout = Layout { schema: schema.clone(), ..layout }.without(left_out);
         layout.footer = vec![
             ("kometsales.run", (*run).to_owned()),
@@ -281,21 +308,26 @@ impl Removal {
     fn commit(
         self,
         log: &Log,
-        version: Version,
+        whole: &Version,
+        version: &Version,
         messages: &dyn Messages,
     ) -> Result<Option<Forgotten>> {
         let Self { uploaded, removed, left_out, note, mut forgotten } = self;
+        let removed: HashSet<&Path> =
+            removed.iter().filter_map(|file| Some(&version.files.get(*file)?.path)).collect();
+        let removed =
+            (0..whole.files.len()).filter(|file| removed.contains(&whole.files[*file].path));
         let change = Change {
-            company: None,
+            company: log.company.as_deref(),
             note,
             added: &uploaded.files,
-            removed,
+            removed: removed.collect(),
             left_out,
             metrics: vec![("forgotten", forgotten.rows)],
         };
         // The last moment at which the user can take it back.
         log.store.interrupt().check()?;
-        match log.commit(Some(&version), &[change], messages) {
+        match log.commit(Some(whole), &[change], messages) {
             Ok(Committed::As(number)) => {
                 uploaded.keep();
                 forgotten.version = number;

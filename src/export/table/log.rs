@@ -149,8 +149,7 @@ impl Log {
             companies = Some(noted.collect::<BTreeMap<String, String>>());
         } else if let Some(text) = snapshot.get_domain_metadata(DOMAIN, engine)? {
             let read = self.note(&text);
-            note =
-                Some(read.map_err(|error| KernelError::GenericError { source: error.into() })?);
+            note = Some(read.map_err(|error| KernelError::GenericError { source: error.into() })?);
         }
         let is_ours = note.is_some()
             || companies.as_ref().is_some_and(|notes| !notes.is_empty())

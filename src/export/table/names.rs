@@ -1,5 +1,6 @@
 //! What files are called: those of a log, as the Delta protocol has it, and those that this program makes.
 
+use crate::model::arrow::COMPANY;
 use crate::store::is_probe;
 
 /// An entry of a log.
@@ -63,6 +64,12 @@ fn is_run(text: &str) -> bool {
         })
 }
 
+/// The name of a file in the folder of its company's part of a table, without that folder; others as they are.
+pub(super) fn below_company(name: &str) -> &str {
+    let below = name.strip_prefix(COMPANY).and_then(|rest| rest.strip_prefix('='));
+    below.and_then(|rest| rest.split_once('/')).map_or(name, |(_, file)| file)
+}
+
 /// Whether this program gives files of tables such a name: `part-RUN-00-00000.zstd.parquet`, or that of an object that
 /// is there for a moment.
 pub(super) fn is_of_table(name: &str) -> bool {
@@ -117,6 +124,11 @@ mod tests {
         let run = run_name(Timestamp::from_micros(1_770_000_000_000_000).unwrap());
         assert!(is_of_table(&format!("part-{run}-00-00000.zstd.parquet")));
         assert!(is_of_table(".kometsales-0123456789abcdef"));
+        let of_company = format!("company=rosas/part-{run}-00-00000.zstd.parquet");
+        assert!(is_of_table(below_company(&of_company)) && !is_of_table(&of_company));
+        for other in ["rosas/part-x", "company=a/b/c", "company=rosas"] {
+            assert!(!is_of_table(below_company(other)), "{other}");
+        }
         assert!(is_of_rejects(&format!("{run}.jsonl")));
         for other in [
             "part-00000-1f0f2b6c-a8d8-4f4a-bb0a-0a4c1f0f2b6c-c000.snappy.parquet".to_owned(),

@@ -161,11 +161,7 @@ impl SharedTable {
     }
 
     /// Commits what companies have handed in, all at once, and says what became of each. It is for one thread.
-    pub fn commit(
-        &self,
-        handed_in: Vec<HandIn>,
-        messages: &dyn Messages,
-    ) -> Vec<(String, Ended)> {
+    pub fn commit(&self, handed_in: Vec<HandIn>, messages: &dyn Messages) -> Vec<(String, Ended)> {
         let mut ended = Vec::new();
         let mut waiting = handed_in;
         for _ in 0..=MAX_CONFLICTS {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::locate::{TableFolder, rejects_folder};
 use super::log::{Log, Version};
-use super::names::{Entry, is_of_rejects, is_of_table};
+use super::names::{Entry, below_company, is_of_rejects, is_of_table};
 use super::past::{Past, Unread};
 use super::removal::{Going, Removal, Removed};
 use super::retention::{Kept, Terms as Retention};
@@ -180,8 +180,8 @@ impl<'a> Plan<'a> {
             let name = parts.join("/");
             if kept.named.contains(&file.location) {
                 self.files.push(Going::object(name, &file));
-            } else if is_of_table(&name)
-                && !self.past.elsewhere.contains(&name)
+            } else if is_of_table(below_company(&name))
+                && !self.past.elsewhere.contains(below_company(&name))
                 && is_old(file.last_modified, now, ORPHAN_AGE)
             {
                 self.orphans.push(Going::object(name, &file));
@@ -189,6 +189,14 @@ impl<'a> Plan<'a> {
         }
         self.files.sort_by(|one, other| one.name.cmp(&other.name));
         self.find_temporary(&log.folder.clone(), "", now, is_of_table);
+        if log.store.is_local() && self.version.companies.is_some() {
+            for folder in log.store.folders(&log.folder)? {
+                let below = format!("{}/", folder.filename().unwrap_or_default());
+                if below_company(&below).is_empty() {
+                    self.find_temporary(&folder, &below, now, is_of_table);
+                }
+            }
+        }
         Ok(())
     }
 

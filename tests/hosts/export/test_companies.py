@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import deltalake
+import duckdb
 import polars
+import pyarrow.compute
 import pytest
+from log import commits
 from secrecy import assert_absent
 
 COMPANIES, CUSTOMERS = 200, 30
@@ -106,3 +111,127 @@ def test_four_shards_at_once_share_the_companies(many, bucket):
         names += [company["company"] for company in companies]
     assert len(names) == len(set(names)) == COMPANIES
     assert many.requests()["requests"] == COMPANIES
+
+
+def in_one_table(many: Many, place) -> dict[str, set[int]]:
+    """The ids of each company in the one table of all, as delta-rs and Polars find them."""
+    url = f"{place.url}/customers"
+    table = deltalake.DeltaTable(url, storage_options=place.options)
+    assert table.metadata().partition_columns == ["company"]
+    assert table.schema().fields[0].name == "company"
+    rows = table.to_pyarrow_table(columns=["company", "id"])
+    found: dict[str, set[int]] = {}
+    for company, id in zip(rows["company"].to_pylist(), rows["id"].to_pylist(), strict=True):
+        ids = found.setdefault(company, set())
+        assert id not in ids, "a customer is there twice"
+        ids.add(id)
+    counted = polars.read_delta(url, storage_options=place.options).group_by("company").len()
+    assert dict(counted.iter_rows()) == {company: len(ids) for company, ids in found.items()}
+    return found
+
+
+def assert_files_are_named_once(place) -> None:
+    added = [add["path"] for commit in commits(place.files()) for add in commit.of("add")]
+    assert len(added) == len(set(added))
+
+
+@pytest.mark.timeout(600)
+def test_two_hundred_companies_in_one_table_are_read_by_others(many, bucket):
+    _, summary = many.export(bucket, "--one-table", "--jobs", "8")
+    assert (summary["exported"], summary["rows"], summary["requests"]) == (COMPANIES, COMPANIES * CUSTOMERS, COMPANIES)
+    assert summary["commits"] <= 6 and summary["rebases"] == 0
+    _, again = many.export(bucket, "--one-table", "--jobs", "8")
+    assert (again["rows"], again["commits"]) == (0, 0)
+    many.change(3)
+    _, changed = many.export(bucket, "--one-table", "--jobs", "8")
+    assert changed["rows"] == 3 * COMPANIES
+    found = in_one_table(many, bucket)
+    assert len(found) == COMPANIES
+    for number in (0, 57, COMPANIES - 1):
+        assert found[json.loads(many.lines[number])["company"]] == many.ids(number)
+    assert_files_are_named_once(bucket)
+
+
+@pytest.mark.timeout(600)
+def test_one_company_is_read_alone_by_duckdb_and_pyarrow(many, folder):
+    many.export(folder, "--one-table", "--jobs", "8")
+    company, ids = json.loads(many.lines[57])["company"], sorted(many.ids(57))
+    dataset = folder.table().to_pyarrow_dataset()
+    # What is partitioned is known to be so: the files of other companies are not opened.
+    files = list(dataset.get_fragments(filter=pyarrow.compute.field("company") == company))
+    assert len(files) == 1
+    rows = dataset.to_table(columns=["id"], filter=pyarrow.compute.field("company") == company)
+    assert sorted(rows["id"].to_pylist()) == ids
+    assert duckdb.sql(f"select id from dataset where company = '{company}' order by id").fetchall() == [(id,) for id in ids]
+
+
+# Never on moto, which lets two writers win the same race.
+@pytest.fixture(params=["folder", "container"])
+def arbiter(request: pytest.FixtureRequest):
+    return request.getfixturevalue(request.param)
+
+
+def start(many: Many, place, *flags: str) -> subprocess.Popen:
+    companies = many.folder / "companies.jsonl"
+    companies.write_text("".join(many.lines))
+    words = [many.executable, "export", "--companies", companies, "--to", place.url, "--json", "--one-table", *flags]
+    return subprocess.Popen(words, env={**os.environ, **place.environment}, stdout=subprocess.PIPE, text=True)
+
+
+def ended(process: subprocess.Popen) -> dict:
+    said, _ = process.communicate(timeout=240)
+    last = json.loads(said.splitlines()[-1])["summary"]
+    assert (process.returncode, last["failed"], last["not_started"]) == (0, 0, 0), said
+    return last
+
+
+@pytest.mark.timeout(600)
+def test_four_shards_at_once_write_into_one_table(many, arbiter):
+    running = [start(many, arbiter, "--jobs", "2", "--shard", f"{index}/4") for index in range(4)]
+    summaries = [ended(process) for process in running]
+    assert sum(summary["exported"] for summary in summaries) == COMPANIES
+    assert sum(summary["rebases"] for summary in summaries) > 0
+    # Nobody changes another shard's companies, so nobody is asked twice.
+    assert many.requests()["requests"] == COMPANIES
+    found = in_one_table(many, arbiter)
+    assert len(found) == COMPANIES and all(len(ids) == CUSTOMERS for ids in found.values())
+    assert_files_are_named_once(arbiter)
+
+
+@pytest.mark.timeout(600)
+def test_two_runs_at_once_into_one_table_both_succeed(many, arbiter):
+    many.export(arbiter, "--one-table", "--jobs", "8")
+    many.change(3)
+    summaries = [ended(process) for process in [start(many, arbiter, "--jobs", "4") for _ in range(2)]]
+    assert sum(summary["rebases"] for summary in summaries) > 0
+    found = in_one_table(many, arbiter)
+    assert found[json.loads(many.lines[57])["company"]] == many.ids(57)
+    assert len(found) == COMPANIES and all(len(ids) == CUSTOMERS for ids in found.values())
+    assert_files_are_named_once(arbiter)
+
+
+@pytest.mark.timeout(600)
+def test_runs_that_are_killed_leave_whole_companies_and_the_next_run_does_the_rest(many, folder):
+    chosen = random.Random(20170802)
+    many.export(folder, "--one-table", "--jobs", "8")
+    started = time.monotonic()
+    many.change(3)
+    many.export(folder, "--one-table", "--jobs", "8")
+    duration = time.monotonic() - started
+    between = 0
+    for _ in range(30):
+        many.change(3)
+        expected = len(commits(folder.files()))
+        process = start(many, folder, "--jobs", "8")
+        time.sleep(chosen.uniform(0, 1.1 * duration))
+        process.kill()
+        process.communicate(timeout=60)
+        found = in_one_table(many, folder)
+        assert len(found) == COMPANIES and all(len(ids) == CUSTOMERS for ids in found.values())
+        between += len(commits(folder.files())) > expected
+    assert between >= 3, "the kills all came before the first commit"
+    _, summary = many.export(folder, "--one-table", "--jobs", "8")
+    assert summary["exported"] == COMPANIES
+    _, again = many.export(folder, "--one-table", "--jobs", "8", "--full-refresh")
+    assert again["rows"] == 0, "as if nothing had happened"
+    assert_files_are_named_once(folder)

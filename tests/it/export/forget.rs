@@ -208,7 +208,8 @@ fn several_at_once_and_an_export_between_them_lose_nothing() {
         }
         id => {
             let keys = BTreeSet::from([*id]);
-            let done = forget(store(&place), &table_at(&place), &CUSTOMERS, &keys, at(59), &Silent);
+            let done =
+                forget(store(&place), &table_at(&place), &CUSTOMERS, None, &keys, at(59), &Silent);
             assert_eq!(done.unwrap().forgotten, keys);
         }
     });
@@ -238,7 +239,7 @@ proptest! {
         }
         let before = lake(&connector).rows();
         let place = connector.folder().join("lake");
-        let done = forget(store(&place), &table_at(&place), &CUSTOMERS, &keys, at(59), &Silent).unwrap();
+        let done = forget(store(&place), &table_at(&place), &CUSTOMERS, None, &keys, at(59), &Silent).unwrap();
         let is_gone = |row: &Value| keys.contains(&row["id"].as_i64().unwrap());
         let there: BTreeSet<i64> = before.iter().map(|row| row["id"].as_i64().unwrap()).collect();
         prop_assert_eq!(&done.forgotten, &(&there & &keys));
@@ -260,8 +261,8 @@ fn a_table_that_only_takes_additions_is_refused() {
     fs::write(&commit, changed).unwrap();
     let place = connector.folder().join("lake");
     let keys = BTreeSet::from([1]);
-    let error =
-        forget(store(&place), &table_at(&place), &CUSTOMERS, &keys, at(59), &Silent).unwrap_err();
+    let error = forget(store(&place), &table_at(&place), &CUSTOMERS, None, &keys, at(59), &Silent)
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Config);
     assert!(error.to_string().contains("only accepts additions"), "{error}");
 }

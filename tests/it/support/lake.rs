@@ -96,12 +96,17 @@ impl Lake {
 
     /// What the newest commit that notes something notes.
     pub(crate) fn note(&self) -> Value {
+        self.noted("kometsales").unwrap()
+    }
+
+    /// What the newest commit that notes something under a domain notes.
+    pub(crate) fn noted(&self, domain: &str) -> Option<Value> {
         let commits = self.commits();
         let noted = commits.iter().rev().flatten().find_map(|action| {
             let noted = &action["domainMetadata"];
-            (noted["domain"] == "kometsales").then(|| noted["configuration"].as_str().unwrap())
+            (noted["domain"] == domain).then(|| noted["configuration"].as_str().unwrap())
         });
-        serde_json::from_str(noted.unwrap()).unwrap()
+        noted.map(|noted| serde_json::from_str(noted).unwrap())
     }
 
     /// The rows of the newest version, file by file.

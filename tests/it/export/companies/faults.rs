@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use kometsales::simulator::FAULTS;
 
+use serde_json::Value;
+
 use super::Many;
+use super::one_table::{ONE, note_of, rows_of};
+use crate::support::at_once;
 use crate::support::secrets::{assert_absent, assert_absent_in_folder};
 
 /// Every fault as a user writes it, with a small argument.
@@ -23,8 +27,50 @@ fn faults() -> Vec<String> {
     FAULTS.iter().map(|form| written(form.usage())).collect()
 }
 
+/// How the companies' rows lie.
+#[derive(Debug, Clone, Copy)]
+enum Layout {
+    Own,
+    One,
+}
+
+impl Layout {
+    fn with<'a>(self, arguments: &[&'a str]) -> Vec<&'a str> {
+        let one = matches!(self, Self::One).then_some(ONE);
+        arguments.iter().copied().chain(one).collect()
+    }
+
+    fn rows(self, many: &Many, company: &str) -> Vec<Value> {
+        match self {
+            Self::Own => many.table("lake", company).rows(),
+            Self::One => rows_of(&many.shared("lake"), company),
+        }
+    }
+
+    /// The files of each company, its note included.
+    fn files(self, many: &Many) -> BTreeMap<String, Vec<u8>> {
+        let mut files = many.files("lake");
+        if matches!(self, Self::One) {
+            // The log is that of all; what counts of it is what it notes of each.
+            files.retain(|name, _| name.contains("/company="));
+            let own = |name: String| name.split("/company=").last().unwrap().to_owned();
+            files = files.into_iter().map(|(name, bytes)| (own(name), bytes)).collect();
+            let lake = many.shared("lake");
+            for (company, _) in many.companies() {
+                let note = note_of(&lake, &company).map(|note| note.to_string());
+                files.insert(format!("{company}/note"), note.unwrap_or_default().into_bytes());
+            }
+        }
+        files
+    }
+}
+
 #[test]
 fn each_fault_of_one_company_leaves_the_others_right_and_no_token_anywhere() {
+    at_once(&[Layout::Own, Layout::One], |layout| each_fault(*layout));
+}
+
+fn each_fault(layout: Layout) {
     const COMPANIES: u32 = 100;
     let faults = faults();
     assert!(faults.len() < COMPANIES as usize / 2 + 20);
@@ -41,11 +87,12 @@ fn each_fault_of_one_company_leaves_the_others_right_and_no_token_anywhere() {
         .collect();
     let scheduled: Vec<&str> = scheduled.iter().map(String::as_str).collect();
     let many = Many::of(COMPANIES, 30, &scheduled);
-    let first = many.export("lake", &["--jobs", "8"]);
+    let first = many.export("lake", &layout.with(&["--jobs", "8"]));
     assert_eq!((first.code(), first.summary["exported"].as_u64()), (0, Some(100)), "{first:?}");
     many.simulator.change(30);
-    let before = many.files("lake");
-    let run = many.export("lake", &["--jobs", "32", "--full-refresh"]);
+    let before = layout.files(&many);
+    let run = many.export("lake", &layout.with(&["--jobs", "32", "--full-refresh"]));
+    let after = layout.files(&many);
     let mut codes = Vec::new();
     for (name, _) in many.companies() {
         let expected = match of.get(&name) {
@@ -81,16 +128,17 @@ fn each_fault_of_one_company_leaves_the_others_right_and_no_token_anywhere() {
                         .filter(|(file, _)| file.starts_with(&prefix))
                         .collect()
                 };
-                assert!(own(&before) == own(&many.files("lake")), "{fault} changed the table");
+                assert!(own(&before) == own(&after), "{layout:?}: {fault} changed the table");
             }
             expected => {
                 assert_eq!(run.outcome(&name), "exported", "{expected:?} {run:?}");
                 let expects_all = expected.is_none();
-                let rows = many.table("lake", &name).rows();
+                let rows = layout.rows(&many, &name);
                 assert!(!expects_all || rows.len() == 30, "{name}");
                 if let Some((fault, _, _)) = expected {
                     let ids = many.table("single", &name).ids();
-                    let own = many.table("lake", &name).ids();
+                    let own: Vec<i64> =
+                        rows.iter().map(|row| row["id"].as_i64().unwrap()).collect();
                     assert!(ids.iter().all(|id| own.contains(id)), "{fault}");
                 }
             }

@@ -3,6 +3,7 @@
 mod faults;
 mod input;
 mod kept;
+mod one_table;
 mod races;
 mod same;
 mod shards;
@@ -104,6 +105,11 @@ impl Many {
     /// The table of a company.
     pub(super) fn table(&self, to: &str, company: &str) -> Lake {
         Lake::in_folder(&self.connector.folder().join(to).join(company).join("customers"))
+    }
+
+    /// The one table of all companies.
+    pub(super) fn shared(&self, to: &str) -> Lake {
+        Lake::in_folder(&self.connector.folder().join(to).join("customers"))
     }
 
     /// Every file below a folder, by its name.

@@ -23,7 +23,7 @@ use crate::support::lake::Lake;
 use crate::support::{Connector, simulator};
 
 const HOUR: u64 = 3600;
-const DAY: u64 = 24 * HOUR;
+pub(super) const DAY: u64 = 24 * HOUR;
 
 /// A table of so many versions, each of one file, which the next one replaces.
 fn table(versions: u64) -> (Simulator, Connector) {
@@ -51,7 +51,7 @@ fn commit_file(connector: &Connector, version: u64) -> PathBuf {
 }
 
 /// Makes a file of this machine so many seconds old.
-fn age(file: &Path, seconds: u64) {
+pub(super) fn age(file: &Path, seconds: u64) {
     let time = SystemTime::now() - Duration::from_secs(seconds);
     File::options().append(true).open(file).unwrap().set_modified(time).unwrap();
 }
@@ -84,7 +84,7 @@ fn vacuum(connector: &Connector, more: &[&str]) -> Value {
 }
 
 /// How many files, orphans, entries of the log and files of rejected records a vacuum removed.
-fn counts(vacuumed: &Value) -> [u64; 4] {
+pub(super) fn counts(vacuumed: &Value) -> [u64; 4] {
     ["files", "orphans", "log", "rejects"].map(|part| vacuumed[part]["count"].as_u64().unwrap())
 }
 
