@@ -16,12 +16,11 @@ use super::committer::Commit;
 use super::log::{ENGINE, Log, Version};
 use super::note::{DOMAIN, Note, domain_of};
 use super::{actions, columns};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::export::mode::TableMode;
 use crate::export::parquet::Written;
 use crate::log::Log as Messages;
 use crate::model::arrow::COMPANY;
-use crate::store::kind_among;
 
 /// Commits after which the log is summed up in a checkpoint.
 const CHECKPOINT: u64 = 10;
@@ -46,8 +45,27 @@ pub(super) enum Committed {
     As(u64),
     /// Somebody else's commit was first.
     Conflict,
-    /// It failed before anything was sent to the store.
+    /// It failed before anything was sent to the store, or was refused for good.
     Unsent(Error),
+}
+
+/// Why a commit failed.
+struct Failure {
+    error: KernelError,
+    /// Whether it may have been sent to the store.
+    is_sent: bool,
+}
+
+impl Failure {
+    fn sent(error: KernelError) -> Self {
+        Self { error, is_sent: true }
+    }
+}
+
+impl From<KernelError> for Failure {
+    fn from(error: KernelError) -> Self {
+        Self { error, is_sent: false }
+    }
 }
 
 impl Log {
@@ -69,17 +87,20 @@ impl Log {
         let done = match done {
             Ok(Some(done)) => done,
             Ok(None) => return Ok(Committed::Conflict),
-            // Where no store has answered, none was asked.
-            Err(error) if kind_among(&error).is_none() => {
-                return Ok(Committed::Unsent(self.explain("written", error)));
-            }
-            // It may have been committed after all. Whatever else is there says nothing of that.
-            Err(error) => match self.load() {
-                Ok(Some(there)) if self.has_any(&there, changes) => {
-                    return Ok(Committed::As(there.number()));
+            Err(Failure { error, is_sent }) => {
+                let why = self.explain("written", error);
+                // What is refused for good is not there.
+                if !is_sent || why.kind() != Kind::Transient {
+                    return Ok(Committed::Unsent(why));
                 }
-                _ => return Err(self.explain("written", error)),
-            },
+                // It may have been committed after all. Whatever else is there says nothing of that.
+                return match self.load() {
+                    Ok(Some(there)) if self.has_any(&there, changes) => {
+                        Ok(Committed::As(there.number()))
+                    }
+                    _ => Err(why),
+                };
+            }
         };
         self.sum_up(&done, messages);
         Ok(Committed::As(done.commit_version()))
@@ -100,7 +121,7 @@ impl Log {
         &self,
         first: &Change<'_>,
         changes: &[Change<'_>],
-    ) -> Result<Option<CommittedTransaction>, KernelError> {
+    ) -> Result<Option<CommittedTransaction>, Failure> {
         // The kernel wants the folder of a table of this machine to be there.
         self.store.make_folder(&self.folder);
         let is_shared = first.company.is_some();
@@ -121,16 +142,16 @@ impl Log {
             Ok(transaction) => transaction,
             // Nothing has been sent yet: somebody else was first.
             Err(error) if is_there_already(&error) => return Ok(None),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
         let state = transaction.write_state()?;
         for action in self.added(&state, changes)? {
             transaction.add_files(action);
         }
-        match transaction.commit(self.engine.as_ref())? {
+        match transaction.commit(self.engine.as_ref()).map_err(Failure::sent)? {
             CommitResult::Committed(done) => Ok(Some(done)),
             CommitResult::Conflicted(_) => Ok(None),
-            CommitResult::Retryable(failed) => Err(failed.error),
+            CommitResult::Retryable(failed) => Err(Failure::sent(failed.error)),
         }
     }
 
@@ -139,7 +160,7 @@ impl Log {
         version: &Version,
         first: &Change<'_>,
         changes: &[Change<'_>],
-    ) -> Result<Option<CommittedTransaction>, KernelError> {
+    ) -> Result<Option<CommittedTransaction>, Failure> {
         let Version { snapshot, files, listed, .. } = version;
         let operation = match first.note.mode {
             TableMode::Merge | TableMode::History => UpdateTableOperation::Merge,
@@ -180,10 +201,10 @@ impl Log {
                 transaction.remove_files(FilteredEngineData::try_new(data, removed)?);
             }
         }
-        match transaction.commit(self.engine.as_ref())? {
+        match transaction.commit(self.engine.as_ref()).map_err(Failure::sent)? {
             CommitResult::Committed(done) => Ok(Some(done)),
             CommitResult::Conflicted(_) => Ok(None),
-            CommitResult::Retryable(failed) => Err(failed.error),
+            CommitResult::Retryable(failed) => Err(Failure::sent(failed.error)),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Older versions of a table, through the kernel.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use delta_kernel::actions::DomainMetadata;
 use delta_kernel::{KernelError, Snapshot, SnapshotRef};
 use object_store::path::Path;
 
@@ -33,13 +34,16 @@ impl Log {
         Ok((files, snapshot))
     }
 
-    /// What is noted in a version under a domain.
+    /// What is noted in a version, by domain.
     ///
     /// # Errors
     /// As [`files_of`](Self::files_of).
-    pub(super) fn domain(&self, snapshot: &SnapshotRef, domain: &str) -> Result<Option<String>> {
-        let noted = snapshot.get_domain_metadata(domain, self.engine.as_ref());
-        noted.map_err(|error| self.explain("read", error))
+    pub(super) fn domains(&self, snapshot: &SnapshotRef) -> Result<BTreeMap<String, String>> {
+        let noted = snapshot.get_all_domain_metadata(self.engine.as_ref());
+        let noted = noted.map_err(|error| self.explain("read", error))?;
+        let pair =
+            |noted: &DomainMetadata| (noted.domain().to_owned(), noted.configuration().to_owned());
+        Ok(noted.iter().map(pair).collect())
     }
 
     /// Writes a checkpoint of a version.

@@ -183,19 +183,14 @@ impl Past {
     pub(super) fn prove_checkpoint(&self, log: &Log, version: u64) -> Result<bool> {
         let (files, snapshot) = log.files_of(version)?;
         self.prove(log, version, files.iter())?;
-        let mut notes: BTreeMap<&str, Option<&str>> = BTreeMap::from([(DOMAIN, None)]);
+        let mut notes: BTreeMap<&str, &str> = BTreeMap::new();
         for (_, domain, note) in self.notes.iter().filter(|(noted, ..)| *noted <= version) {
-            notes.insert(domain, Some(note));
+            notes.insert(domain, note);
         }
-        let mut is_noted = false;
-        for (domain, note) in notes {
-            let there = log.domain(&snapshot, domain)?;
-            if note.is_some_and(|note| there.as_deref() != Some(note)) {
-                return Ok(false);
-            }
-            is_noted |= there.is_some();
-        }
-        Ok(is_noted)
+        let there = log.domains(&snapshot)?;
+        let is_there = |domain: &str, note: &str| there.get(domain).is_some_and(|own| own == note);
+        let has_all = notes.iter().all(|(domain, note)| is_there(domain, note));
+        Ok(has_all && there.keys().any(|domain| domain.starts_with(DOMAIN)))
     }
 
     /// Refuses a log with a gap that is not older than what has to stay.

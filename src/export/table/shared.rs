@@ -35,6 +35,7 @@ pub struct SharedTable {
 }
 
 /// The newest version that is known.
+#[derive(Clone)]
 struct Newest {
     version: Option<Arc<Version>>,
     /// Whether there is a newer one.
@@ -143,10 +144,16 @@ impl SharedTable {
 
     /// The newest version; `None` if there is no table yet.
     fn newest(&self) -> Result<Option<Arc<Version>>> {
-        let mut newest = self.lock();
-        let next = newest.version.as_ref().map_or(0, |version| version.number() + 1);
+        let Newest { version: known, is_outdated } = self.lock().clone();
+        let next = versions(known.as_deref());
         let next = self.log.folder.clone().join("_delta_log").join(format!("{next:020}.json"));
-        if newest.is_outdated || self.log.store.head(&next)?.is_some() {
+        // Each company asks, at once with others.
+        if !is_outdated && self.log.store.head(&next)?.is_none() {
+            return Ok(known);
+        }
+        let mut newest = self.lock();
+        let is_loaded = versions(newest.version.as_deref()) > versions(known.as_deref());
+        if newest.is_outdated || !is_loaded {
             let version = self.log.load()?;
             if let Some(version) = &version {
                 check_shared(&self.log, version, &self.options)?;

@@ -445,12 +445,6 @@ fn a_commit_in_doubt_is_looked_for_and_what_may_be_in_it_stays() {
     let run = many.export("s3://bucket/p", &[ONE]);
     assert_eq!((run.code(), run.summary["failed"].as_u64()), (75, Some(12)), "{run:?}");
     let lake = bucket(&store);
-    let said: Vec<String> = store
-        .requests()
-        .into_iter()
-        .filter(|r| !r.starts_with("PUT") || r.contains("json"))
-        .collect();
-    eprintln!("{}", said.join("\n"));
     assert_eq!(ids(&many, &lake).len(), 12, "the files that the commit names are there");
 }
 
