@@ -236,7 +236,7 @@ fn open(
             let to = match is_one_table {
                 true => {
                     let shared = SharedTable::open(store, place, common.stream, common.table)?;
-                    To::Shared(shared, common.table)
+                    To::Shared(Box::new(shared), common.table)
                 }
                 false => To::tables(store, place, common.stream, common.table)?,
             };

@@ -32,7 +32,7 @@ pub enum To {
         options: TableOptions,
     },
     /// One table, of which each company has a part.
-    Shared(SharedTable, TableOptions),
+    Shared(Box<SharedTable>, TableOptions),
     /// One Arrow stream on stdout.
     Stream(Streamed<Stdout>),
 }

@@ -18,11 +18,14 @@ use crate::support::lake::Lake;
 
 const COMPANIES: [&str; 3] = ["rosas", "lirios.2", "Claveles-3"];
 
+/// The customers of a reply: each with the number in its name.
+type Customers = Vec<(i64, u8)>;
+
 /// What happens next.
 #[derive(Debug, Clone)]
 enum Step {
     /// A writer exports a company, of which Komet has these customers, and hands it in.
-    Export { writer: usize, company: usize, customers: Vec<(i64, u8)> },
+    Export { writer: usize, company: usize, customers: Customers },
     /// A writer commits what it has.
     Commit { writer: usize },
     /// A writer is killed, and another one takes its place.
@@ -56,7 +59,7 @@ struct Company {
 struct Writer {
     mode: TableMode,
     table: SharedTable,
-    waiting: Vec<(usize, Vec<(i64, u8)>, u32, HandIn)>,
+    waiting: Vec<(usize, Customers, u32, HandIn)>,
 }
 
 impl Writer {
@@ -111,7 +114,7 @@ impl World {
         }
     }
 
-    fn export(&mut self, writer: usize, company: usize, customers: Vec<(i64, u8)>) {
+    fn export(&mut self, writer: usize, company: usize, customers: Customers) {
         let now = self.now();
         let Writer { table, waiting, mode } = &mut self.writers[writer];
         // A run has each company once.
