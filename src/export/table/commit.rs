@@ -21,6 +21,7 @@ use crate::export::mode::TableMode;
 use crate::export::parquet::Written;
 use crate::log::Log as Messages;
 use crate::model::arrow::COMPANY;
+use crate::store::kind_among;
 
 /// Commits after which the log is summed up in a checkpoint.
 const CHECKPOINT: u64 = 10;
@@ -88,9 +89,9 @@ impl Log {
             Ok(Some(done)) => done,
             Ok(None) => return Ok(Committed::Conflict),
             Err(Failure { error, is_sent }) => {
+                let is_certain = !is_sent || is_refused(&error);
                 let why = self.explain("written", error);
-                // What is refused for good is not there.
-                if !is_sent || why.kind() != Kind::Transient {
+                if is_certain {
                     return Ok(Committed::Unsent(why));
                 }
                 // It may have been committed after all. Whatever else is there says nothing of that.
@@ -260,6 +261,15 @@ fn left_out(changes: &[Change<'_>]) -> Vec<String> {
     let Some((first, others)) = changes.split_first() else { return Vec::new() };
     let is_nowhere = |name: &&String| others.iter().all(|other| other.left_out.contains(name));
     first.left_out.iter().filter(is_nowhere).cloned().collect()
+}
+
+/// Whether a store refused a commit for good: then it is not there.
+fn is_refused(error: &KernelError) -> bool {
+    match error {
+        KernelError::Backtraced { source, .. } => is_refused(source),
+        KernelError::ObjectStore(error) => kind_among(error) != Some(Kind::Transient),
+        _ => false,
+    }
 }
 
 fn is_there_already(error: &KernelError) -> bool {
