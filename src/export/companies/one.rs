@@ -187,13 +187,7 @@ impl Turns<'_> {
     pub fn commit(&self, handed_in: Vec<HandIn>) -> Vec<(String, Ended)> {
         // Nothing is handed in for another place.
         let To::Shared(shared, _) = &self.to else { return Vec::new() };
-        let ended = shared.commit(handed_in, self.log);
-        for (company, ended) in &ended {
-            if let Ended::Committed(_, Some(warning)) = ended {
-                self.log.warn(&format!("{company}: {warning}"));
-            }
-        }
-        ended
+        shared.commit(handed_in, self.log)
     }
 }
 

@@ -176,7 +176,7 @@ fn commit_all(shared: &Shared<'_>, commit: &Commit<'_>, lines: &Sender<Line>) {
             let place = entries.iter().position(|entry| entry.name.as_str() == company);
             let Some(mut entry) = place.map(|place| entries.swap_remove(place)) else { continue };
             let done = match ended {
-                Ended::Committed(report, _) => Ok(report),
+                Ended::Committed(report) => Ok(report),
                 Ended::Failed(error) => Err(error),
                 Ended::Overtaken if entry.overtaken < MAX_OVERTAKEN && shared.may_begin() => {
                     entry.overtaken += 1;

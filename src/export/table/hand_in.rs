@@ -1,5 +1,7 @@
 //! What a run has made of one company's part of a table of many, and hands in: the commit is one for many companies.
 
+use std::sync::Arc;
+
 use object_store::path::Path;
 
 use super::commit::Change;
@@ -9,6 +11,7 @@ use super::note::{Made, Note};
 use super::pass::Pass;
 use super::run::Run;
 use crate::error::{Error, Result};
+use crate::export::mask::Mask;
 use crate::export::mode::TableMode;
 use crate::export::parquet::Uploaded;
 use crate::export::report::Report;
@@ -26,8 +29,8 @@ pub struct HandIn {
     pub(super) left_out: Vec<String>,
     pub(super) metrics: Vec<(&'static str, u64)>,
     pub(super) report: Report,
-    /// What is to be said once it is committed.
-    pub(super) warning: Option<String>,
+    /// What rows of the part are that were something else before.
+    pub(super) mask: Option<Arc<Mask>>,
 }
 
 /// What a company's part of the table was when something was made for it.
@@ -93,10 +96,10 @@ impl HandIn {
     }
 
     /// What was uploaded stays: it is committed, or may be.
-    pub(super) fn keep(self) -> (Report, Option<String>) {
+    pub(super) fn keep(self) -> Report {
         self.uploaded.keep();
         self.rejects.map(Uploaded::keep);
-        (self.report, self.warning)
+        self.report
     }
 }
 
@@ -144,7 +147,6 @@ impl Run<'_, '_> {
         let files = table.version.as_ref().map(|version| version.files.as_slice());
         let files = files.unwrap_or_default();
         let removed = removed.into_iter().filter_map(|file| Some(files.get(file)?.path.clone()));
-        let mask = masking::of(table.version.as_ref());
         let handed_in = HandIn {
             company,
             base,
@@ -153,7 +155,7 @@ impl Run<'_, '_> {
             left_out,
             metrics,
             report,
-            warning: masking::warning(mask.as_deref(), &table.log.place()),
+            mask: masking::of(table.version.as_ref()),
             uploaded: pass.uploaded,
             rejects: self.rejects.take(),
         };

@@ -122,12 +122,13 @@ pub(super) fn announce(version: Option<&Version>, place: &str, messages: &dyn Me
     }
 }
 
-/// What is to be said once the rows are committed: that the versions before still have it all.
-pub(super) fn warning(mask: Option<&Mask>, place: &str) -> Option<String> {
-    Some(format!(
+/// Says, once the rows are committed, that the versions before still have it all.
+pub(super) fn warn(mask: Option<&Mask>, place: &str, messages: &dyn Messages) {
+    let Some(mask) = mask else { return };
+    messages.warn(&format!(
         "Every row of the table at {place} is now {}. Older versions, their statistics in its log and its rejects keep the clear text until `kometsales vacuum {place}` removes them: files after 7 days (--retain 0h --allow-short-retention at once), the log and rejects after 30.",
-        described(mask?)
-    ))
+        described(mask)
+    ));
 }
 
 /// What rows are: `without …`, `with hashes of …`.

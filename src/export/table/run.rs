@@ -235,8 +235,7 @@ impl<'r, 'a> Run<'r, 'a> {
             Ok(Committed::As(number)) => {
                 pass.uploaded.keep();
                 report.version = Some(number);
-                let warning = masking::warning(mask.as_deref(), &log.place());
-                warning.iter().for_each(|warning| messages.warn(warning));
+                masking::warn(mask.as_deref(), &log.place(), *messages);
                 self.table.is_vacuum_due = is_vacuum_due;
                 self.end(report);
                 Ok(true)

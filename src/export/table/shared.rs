@@ -11,11 +11,11 @@ use super::check::{check, check_shared};
 use super::commit::{Change, Committed};
 use super::hand_in::{Base, HandIn, Part};
 use super::log::{Log, Version};
-use super::{Table, TableOptions, locate, refuse_encoded};
+use super::{Table, TableOptions, locate, masking, refuse_encoded};
 use crate::error::{Error, Result};
 use crate::export::destination::TablePlace;
 use crate::export::report::{Report, run_name};
-use crate::log::Log as Messages;
+use crate::log::{Level, Log as Messages};
 use crate::model::{Stream, Timestamp};
 use crate::store::Store;
 
@@ -45,8 +45,8 @@ struct Newest {
 /// What became of what a company handed in.
 #[derive(Debug)]
 pub enum Ended {
-    /// It is committed, and this is to be said of it.
-    Committed(Box<Report>, Option<String>),
+    /// It is committed.
+    Committed(Box<Report>),
     /// Another writer has changed the company's part since. Nothing of it was kept: it has to begin again.
     Overtaken,
     /// Why it is not committed, or may not be.
@@ -193,7 +193,10 @@ impl SharedTable {
             match committed {
                 Ok(Committed::As(number)) => {
                     self.commits.fetch_add(1, Ordering::Relaxed);
-                    ended.extend(waiting.into_iter().map(|one| committed_as(one, number)));
+                    let place = self.log.place();
+                    let committed =
+                        waiting.into_iter().map(|one| committed_as(one, number, &place, messages));
+                    ended.extend(committed);
                     return ended;
                 }
                 Ok(Committed::Conflict) => messages.debug(&format!(
@@ -226,11 +229,29 @@ fn versions(version: Option<&Version>) -> u64 {
     version.map_or(0, |version| version.number() + 1)
 }
 
-fn committed_as(one: HandIn, version: u64) -> (String, Ended) {
-    let company = one.company.clone();
-    let (mut report, warning) = one.keep();
+fn committed_as(
+    one: HandIn,
+    version: u64,
+    place: &str,
+    messages: &dyn Messages,
+) -> (String, Ended) {
+    let (company, mask) = (one.company.clone(), one.mask.clone());
+    let mut report = one.keep();
     report.version = Some(version);
-    (company, Ended::Committed(Box::new(report), warning))
+    masking::warn(mask.as_deref(), place, &OfCompany { company: &company, messages });
+    (company, Ended::Committed(Box::new(report)))
+}
+
+/// Messages with the name of the company that they are about.
+struct OfCompany<'a> {
+    company: &'a str,
+    messages: &'a dyn Messages,
+}
+
+impl Messages for OfCompany<'_> {
+    fn log(&self, level: Level, message: &str) {
+        self.messages.log(level, &format!("{}: {message}", self.company));
+    }
 }
 
 fn failed(

@@ -165,7 +165,7 @@ impl World {
             let (company, customers, changes) = expected.remove(&name[..]).unwrap();
             let there = &mut self.model[company];
             match ended {
-                Ended::Committed(report, _) => {
+                Ended::Committed(report) => {
                     assert_eq!(there.changes, changes, "another writer was faster: {name}");
                     if mode == TableMode::Overwrite {
                         there.rows.clear();
