@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::Many;
 use super::one_table::{ONE, note_of, rows_of};
-use crate::support::at_once;
 use crate::support::secrets::{assert_absent, assert_absent_in_folder};
 
 /// Every fault as a user writes it, with a small argument.
@@ -67,7 +66,12 @@ impl Layout {
 
 #[test]
 fn each_fault_of_one_company_leaves_the_others_right_and_no_token_anywhere() {
-    at_once(&[Layout::Own, Layout::One], |layout| each_fault(*layout));
+    each_fault(Layout::Own);
+}
+
+#[test]
+fn each_fault_of_one_company_leaves_the_others_right_in_one_table_too() {
+    each_fault(Layout::One);
 }
 
 fn each_fault(layout: Layout) {
