@@ -297,7 +297,7 @@ impl Shared {
             }
             Job::Forget { id } => {
                 let keys = BTreeSet::from([*id]);
-                let forgotten = forget(store, &place(), &CUSTOMERS, &keys, now(), &())?;
+                let forgotten = forget(store, &place(), &CUSTOMERS, None, &keys, now(), &())?;
                 Ok(Came::Forgotten(forgotten.version, forgotten.committed))
             }
         }

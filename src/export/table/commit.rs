@@ -16,12 +16,11 @@ use super::committer::Commit;
 use super::log::{ENGINE, Log, Version};
 use super::note::{DOMAIN, Note, domain_of};
 use super::{actions, columns};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::export::mode::TableMode;
 use crate::export::parquet::Written;
 use crate::log::Log as Messages;
 use crate::model::arrow::COMPANY;
-use crate::store::kind_among;
 
 /// Commits after which the log is summed up in a checkpoint.
 const CHECKPOINT: u64 = 10;
@@ -46,27 +45,8 @@ pub(super) enum Committed {
     As(u64),
     /// Somebody else's commit was first.
     Conflict,
-    /// It failed before anything was sent to the store, or was refused for good.
-    Unsent(Error),
-}
-
-/// Why a commit failed.
-struct Failure {
-    error: KernelError,
-    /// Whether it may have been sent to the store.
-    is_sent: bool,
-}
-
-impl Failure {
-    fn sent(error: KernelError) -> Self {
-        Self { error, is_sent: true }
-    }
-}
-
-impl From<KernelError> for Failure {
-    fn from(error: KernelError) -> Self {
-        Self { error, is_sent: false }
-    }
+    /// It failed, and it is not there: it was never sent, or every answer was a refusal.
+    Refused(Error),
 }
 
 impl Log {
@@ -81,6 +61,8 @@ impl Log {
         messages: &dyn Messages,
     ) -> Result<Committed> {
         let first = changes.first().ok_or_else(|| Error::bug("A commit has no change"))?;
+        let number = version.map_or(0, |version| version.number() + 1);
+        let commit = self.folder.clone().join("_delta_log").join(format!("{number:020}.json"));
         let done = match version {
             None => self.create(first, changes),
             Some(version) => self.update(version, first, changes),
@@ -88,20 +70,16 @@ impl Log {
         let done = match done {
             Ok(Some(done)) => done,
             Ok(None) => return Ok(Committed::Conflict),
-            Err(Failure { error, is_sent }) => {
-                let is_certain = !is_sent || is_refused(&error);
-                let why = self.explain("written", error);
-                if is_certain {
-                    return Ok(Committed::Unsent(why));
-                }
-                // It may have been committed after all. Whatever else is there says nothing of that.
-                return match self.load() {
-                    Ok(Some(there)) if self.has_any(&there, changes) => {
-                        Ok(Committed::As(there.number()))
-                    }
-                    _ => Err(why),
-                };
+            Err(error) if !self.store.may_be_there(&commit) => {
+                return Ok(Committed::Refused(self.explain("written", error)));
             }
+            // It may have been committed after all. Whatever else is there says nothing of that.
+            Err(error) => match self.load() {
+                Ok(Some(there)) if self.has_any(&there, changes) => {
+                    return Ok(Committed::As(there.number()));
+                }
+                _ => return Err(self.explain("written", error)),
+            },
         };
         self.sum_up(&done, messages);
         Ok(Committed::As(done.commit_version()))
@@ -122,7 +100,7 @@ impl Log {
         &self,
         first: &Change<'_>,
         changes: &[Change<'_>],
-    ) -> Result<Option<CommittedTransaction>, Failure> {
+    ) -> Result<Option<CommittedTransaction>, KernelError> {
         // The kernel wants the folder of a table of this machine to be there.
         self.store.make_folder(&self.folder);
         let is_shared = first.company.is_some();
@@ -143,16 +121,16 @@ impl Log {
             Ok(transaction) => transaction,
             // Nothing has been sent yet: somebody else was first.
             Err(error) if is_there_already(&error) => return Ok(None),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(error),
         };
         let state = transaction.write_state()?;
         for action in self.added(&state, changes)? {
             transaction.add_files(action);
         }
-        match transaction.commit(self.engine.as_ref()).map_err(Failure::sent)? {
+        match transaction.commit(self.engine.as_ref())? {
             CommitResult::Committed(done) => Ok(Some(done)),
             CommitResult::Conflicted(_) => Ok(None),
-            CommitResult::Retryable(failed) => Err(Failure::sent(failed.error)),
+            CommitResult::Retryable(failed) => Err(failed.error),
         }
     }
 
@@ -161,7 +139,7 @@ impl Log {
         version: &Version,
         first: &Change<'_>,
         changes: &[Change<'_>],
-    ) -> Result<Option<CommittedTransaction>, Failure> {
+    ) -> Result<Option<CommittedTransaction>, KernelError> {
         let Version { snapshot, files, listed, .. } = version;
         let operation = match first.note.mode {
             TableMode::Merge | TableMode::History => UpdateTableOperation::Merge,
@@ -202,10 +180,10 @@ impl Log {
                 transaction.remove_files(FilteredEngineData::try_new(data, removed)?);
             }
         }
-        match transaction.commit(self.engine.as_ref()).map_err(Failure::sent)? {
+        match transaction.commit(self.engine.as_ref())? {
             CommitResult::Committed(done) => Ok(Some(done)),
             CommitResult::Conflicted(_) => Ok(None),
-            CommitResult::Retryable(failed) => Err(Failure::sent(failed.error)),
+            CommitResult::Retryable(failed) => Err(failed.error),
         }
     }
 
@@ -261,15 +239,6 @@ fn left_out(changes: &[Change<'_>]) -> Vec<String> {
     let Some((first, others)) = changes.split_first() else { return Vec::new() };
     let is_nowhere = |name: &&String| others.iter().all(|other| other.left_out.contains(name));
     first.left_out.iter().filter(is_nowhere).cloned().collect()
-}
-
-/// Whether a store refused a commit for good: then it is not there.
-fn is_refused(error: &KernelError) -> bool {
-    match error {
-        KernelError::Backtraced { source, .. } => is_refused(source),
-        KernelError::ObjectStore(error) => kind_among(error) != Some(Kind::Transient),
-        _ => false,
-    }
 }
 
 fn is_there_already(error: &KernelError) -> bool {

@@ -187,7 +187,7 @@ impl SharedTable {
             let committed = match changes {
                 Ok(changes) if changes.is_empty() => return ended,
                 Ok(changes) => self.log.commit(version, &changes, messages),
-                Err(error) => Ok(Committed::Unsent(error)),
+                Err(error) => Ok(Committed::Refused(error)),
             };
             self.lock().is_outdated = true;
             match committed {
@@ -204,7 +204,7 @@ impl SharedTable {
                     self.log.place()
                 )),
                 // What was uploaded is removed when it is dropped.
-                Ok(Committed::Unsent(error)) => return failed(ended, waiting, &error),
+                Ok(Committed::Refused(error)) => return failed(ended, waiting, &error),
                 Err(error) => {
                     // The commit may have landed after all, and the files with it.
                     for one in waiting {

@@ -154,20 +154,6 @@ fn a_place_in_a_bucket_that_was_probably_not_meant_is_refused_before_the_api_is_
 }
 
 #[test]
-fn a_commit_that_may_have_landed_keeps_its_files() {
-    for dialect in DIALECTS {
-        let (store, simulator) = (Store::start(Options::default()), simulator(30));
-        let connector = dialect.connector(&store, &simulator).with("retry_window_seconds", 0);
-        // It lands, its answer is lost, and nobody can read it back.
-        store.script(Rule::on("PUT", "").ending(&commit(0)).answers(503).after_applying().always());
-        store.script(Rule::on("GET", "").ending(&commit(0)).answers(503).always());
-        let answer = export(&connector, &dialect.url("p"), &[]);
-        assert_eq!(answer.code, Some(75), "{dialect:?}: {}", answer.stderr);
-        assert_eq!(lake(&store).rows().len(), 30, "{dialect:?}");
-    }
-}
-
-#[test]
 fn a_commit_whose_answer_is_lost_or_doubtful_is_committed_once() {
     type Fault = fn(Rule) -> Rule;
     let faults: [(&str, Fault); 9] = [
