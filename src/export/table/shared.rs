@@ -117,6 +117,8 @@ impl SharedTable {
             report: None,
             difference: None,
             is_vacuum_due: false,
+            fresh: None,
+            attempts: 0,
             handed_in: None,
         })
     }
