@@ -45,7 +45,9 @@ impl Paint {
 
 /// A number of something: `1 row`, `1,204 rows`, `2 companies`.
 pub(super) fn plural(number: u64, what: &str) -> String {
-    match (number, what.strip_suffix('y')) {
+    // A day is two days, a company two companies.
+    let stem = what.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match (number, stem) {
         (1, _) => format!("1 {what}"),
         (_, Some(stem)) => format!("{} {stem}ies", HumanCount(number)),
         (_, None) => format!("{} {what}s", HumanCount(number)),
@@ -85,6 +87,7 @@ mod tests {
     #[test]
     fn one_of_something_is_singular() {
         assert_eq!([0, 1, 1204].map(|n| plural(n, "row")), ["0 rows", "1 row", "1,204 rows"]);
+        assert_eq!([1, 2].map(|n| plural(n, "company")), ["1 company", "2 companies"]);
     }
 
     #[test]
