@@ -27,7 +27,6 @@ fn places(root: &Path, name: &str) -> (Vec<PathBuf>, String) {
     let path = place.replace("::", "/");
     let below = match path.strip_prefix("src/") {
         Some(path) => root.join("src").join(path),
-        None if path == "simulation" => root.join("tests/simulation/main"),
         None => root.join("tests/it").join(path),
     };
     let files = [below.with_extension("rs"), below.join("mod.rs"), below.join("tests.rs")];
