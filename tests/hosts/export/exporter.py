@@ -40,7 +40,10 @@ SUMMARY = {
 }
 KINDS = {"inserted", "updated", "deleted", "restored", "unchanged"}
 DIFFERENCE = {"to", "kind", "mode", "dry_run", "version", "received", "rejects", "extracted_at", "is_complete", "withheld"} | KINDS
-SHOWN = {"to", "kind", "mode", "rows", "keys", "deleted", "active", "version", "cursor", "bytes", "files", "runs", "months"}
+SHOWN = {
+    *("to", "kind", "mode", "rows", "keys", "deleted", "active", "excluded", "hashed"),
+    *("version", "cursor", "bytes", "files", "runs", "months"),
+}
 VACUUMED = {"to", "dry_run", "version", "oldest_version", "retain_seconds", "files", "orphans", "log", "rejects"}
 
 

@@ -180,7 +180,8 @@ def start(many: Many, place, *flags: str) -> subprocess.Popen:
 
 def ended(process: subprocess.Popen) -> dict:
     said, _ = process.communicate(timeout=240)
-    last = json.loads(said.splitlines()[-1])["summary"]
+    last = json.loads(said.splitlines()[-1]).get("summary")
+    assert last, said
     assert (process.returncode, last["failed"], last["not_started"]) == (0, 0, 0), said
     return last
 
