@@ -18,15 +18,16 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::encoding;
 use super::hash::{self, Hashed};
-use super::row_group::{Place, RowGroup};
+use super::row_group::RowGroup;
 use super::statistics::{Column, columns};
 use crate::error::{Error, Result};
 use crate::model::Stream;
 use crate::model::arrow::{field_id, rows_schema, table_schema};
 use crate::store::{Store, Upload};
 
-/// Batches that wait while a row group is encoded. More would be faster, hardly, and larger.
-const MAX_WAITING_BATCHES: usize = 2;
+/// Batches that wait while a row group is encoded, so that the reply is decoded meanwhile. What the row group needs becomes less
+/// while they come.
+const MAX_WAITING_BATCHES: usize = 6;
 
 /// Bytes of a file of a table, after which the next one begins.
 const TARGET_FILE_BYTES: usize = 64 * 1024 * 1024;
@@ -283,14 +284,14 @@ impl Encoder {
 
     fn encode(&mut self) -> Result<()> {
         let group = std::mem::take(&mut self.gathered);
-        let Some(first) = group.batches.first() else { return Ok(()) };
+        let Some(first) = group.first() else { return Ok(()) };
         let mut file = match self.file.take() {
             Some(file) => file,
             None => self.open(first)?,
         };
         let key = self.layout.schema.index_of(self.layout.stream.key().name);
-        let order = group.order(key.map_err(|error| fault(error.into()))?);
-        let written = file.write(&group, order.as_deref(), &self.layout.schema);
+        let key = key.map_err(|error| fault(error.into()))?;
+        let written = file.write(group, key, &self.layout.schema);
         let size = file.writer.bytes_written();
         if let Err(error) = written {
             return Err(file.explain(error));
@@ -348,13 +349,13 @@ fn numbered(schema: &Schema, stream: &Stream) -> Schema {
 impl OpenFile {
     fn write(
         &mut self,
-        group: &RowGroup,
-        order: Option<&[Place]>,
+        group: RowGroup,
+        key: usize,
         schema: &SchemaRef,
     ) -> Result<(), ParquetError> {
         let number = self.writer.flushed_row_groups().len();
         let writers = self.columns.create_column_writers(number)?;
-        let chunks = group.encode(schema, order, writers)?;
+        let chunks = group.encode(schema, key, writers)?;
         let mut row_group = self.writer.next_row_group()?;
         for chunk in chunks {
             chunk.append_to_row_group(&mut row_group)?;

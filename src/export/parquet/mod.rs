@@ -4,6 +4,7 @@ mod encoding;
 mod files;
 mod hash;
 mod object;
+mod order;
 mod read;
 mod row_group;
 mod statistics;

@@ -1,16 +1,18 @@
 //! The rows of one row group: gathered as they come, sorted by key, encoded a column at a time.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
-use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_schema::{Field, SchemaRef};
-use arrow_select::interleave::interleave;
+use arrow_array::types::{Int64Type, UInt32Type};
+use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, UInt32Array};
+use arrow_schema::{DataType, Field, SchemaRef};
+use arrow_select::concat::concat;
+use arrow_select::take::take;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::errors::{ParquetError, Result};
+
+use super::order::order;
 
 /// Rows of a row group at the most. More make a file no smaller, and memory larger.
 const MAX_ROWS: usize = 90_112;
@@ -24,23 +26,31 @@ const ORDERED_ROWS: usize = 8192;
 /// Threads that encode columns of one row group.
 const ENCODING_THREADS: usize = 2;
 
+/// Texts of this many bytes on average are copied into order. The encoder looks at the size of a page only after some
+/// hundred texts that it takes out of a dictionary.
+const LONG_TEXT_BYTES: usize = 256;
+
 /// Rows that become one row group.
 #[derive(Default)]
 pub(super) struct RowGroup {
-    pub(super) batches: Vec<RecordBatch>,
+    batches: Vec<RecordBatch>,
     rows: usize,
     bytes: usize,
 }
 
-/// Where a row is: its batch, and its place in it.
-pub(super) type Place = (u32, u32);
+/// A column that is to be encoded.
+struct Job<'a> {
+    column: usize,
+    field: &'a Field,
+    parts: Vec<ArrayRef>,
+    bytes: usize,
+    writer: ArrowColumnWriter,
+}
 
 impl RowGroup {
     pub(super) fn push(&mut self, batch: RecordBatch) {
         self.rows += batch.num_rows();
-        let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size());
-        // A size that is not known is not large.
-        self.bytes += sizes.map(Result::unwrap_or_default).sum::<usize>();
+        self.bytes += batch.columns().iter().map(size).sum::<usize>();
         self.batches.push(batch);
     }
 
@@ -48,39 +58,43 @@ impl RowGroup {
         self.rows >= MAX_ROWS || self.bytes >= MAX_BYTES
     }
 
-    /// The rows by their key; those of one key stay in the order in which they came. `None` if they are in
-    /// order already.
-    pub(super) fn order(&self, key: usize) -> Option<Vec<Place>> {
-        let keys = self.batches.iter().map(|batch| batch.column(key).as_primitive::<Int64Type>());
-        let mut keyed: Vec<(i64, Place)> = Vec::with_capacity(self.rows);
-        for (batch, keys) in (0..).zip(keys) {
-            keyed.extend((0..).zip(keys.values()).map(|(row, key)| (*key, (batch, row))));
-        }
-        if keyed.is_sorted_by_key(|(key, _)| *key) {
-            return None;
-        }
-        keyed.sort_unstable();
-        Some(keyed.into_iter().map(|(_, place)| place).collect())
+    /// The rows that came first.
+    pub(super) fn first(&self) -> Option<&RecordBatch> {
+        self.batches.first()
     }
 
-    /// Encodes every column, several at once.
+    /// Encodes every column, several at once, in the order of the column `key`. What a column needed is free when it is done.
     pub(super) fn encode(
-        &self,
+        self,
         schema: &SchemaRef,
-        order: Option<&[Place]>,
+        key: usize,
         writers: Vec<ArrowColumnWriter>,
     ) -> Result<Vec<ArrowColumnChunk>> {
-        let writers: Vec<Mutex<Option<ArrowColumnWriter>>> =
-            writers.into_iter().map(|writer| Mutex::new(Some(writer))).collect();
+        let keys = self.batches.iter().map(|batch| batch.column(key).as_primitive::<Int64Type>());
+        let order = order(keys.map(|keys| &**keys.values()));
+        let fields = schema.fields().iter().zip(writers).enumerate();
+        let mut jobs: Vec<Job<'_>> = fields
+            .map(|(column, (field, writer))| {
+                let parts: Vec<_> =
+                    self.batches.iter().map(|batch| batch.column(column).clone()).collect();
+                let bytes = parts.iter().map(size).sum();
+                Job { column, field, parts, bytes, writer }
+            })
+            .collect();
+        drop(self.batches);
+        // With the largest first, no thread waits long for another one at the end.
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.bytes));
+        let jobs: Vec<_> = jobs.into_iter().map(|job| Mutex::new(Some(job))).collect();
         let next = AtomicUsize::new(0);
         let work = || -> Result<Vec<(usize, ArrowColumnChunk)>> {
             let mut chunks = Vec::new();
             loop {
-                let column = next.fetch_add(1, Ordering::Relaxed);
-                let Some(writer) = writers.get(column) else { return Ok(chunks) };
-                let writer = writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let Some(writer) = writer else { return Ok(chunks) };
-                chunks.push((column, self.column(column, schema.field(column), order, writer)?));
+                let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else {
+                    return Ok(chunks);
+                };
+                let job = job.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let Some(job) = job else { return Ok(chunks) };
+                chunks.push((job.column, job.encode(order.as_ref())?));
             }
         };
         let mut chunks = std::thread::scope(|scope| {
@@ -95,27 +109,40 @@ impl RowGroup {
         chunks.sort_by_key(|(column, _)| *column);
         Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
     }
+}
 
-    fn column(
-        &self,
-        column: usize,
-        field: &Field,
-        order: Option<&[Place]>,
-        mut writer: ArrowColumnWriter,
-    ) -> Result<ArrowColumnChunk> {
+impl Job<'_> {
+    fn encode(self, order: Option<&UInt32Array>) -> Result<ArrowColumnChunk> {
+        let Self { field, parts, bytes, mut writer, .. } = self;
         let mut write = |array: &ArrayRef| -> Result<()> {
             compute_leaves(field, array)?.iter().try_for_each(|leaf| writer.write(leaf))
         };
-        let arrays: Vec<&dyn Array> =
-            self.batches.iter().map(|batch| batch.column(column).as_ref()).collect();
-        match order {
-            None => self.batches.iter().try_for_each(|batch| write(batch.column(column)))?,
-            Some(order) => order.chunks(ORDERED_ROWS).try_for_each(|step| {
-                let step: Vec<_> =
-                    step.iter().map(|(batch, row)| (*batch as usize, *row as usize)).collect();
-                write(&interleave(&arrays, &step)?)
-            })?,
+        // Where no row has a value, any order is the same.
+        let is_empty = parts.iter().all(|part| part.null_count() == part.len());
+        let Some(order) = order.filter(|_| !is_empty) else {
+            parts.iter().try_for_each(write)?;
+            return writer.close();
+        };
+        let arrays: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
+        let whole = concat(&arrays)?;
+        drop(arrays);
+        drop(parts);
+        // A text in its place in a dictionary is copied once, by the encoder.
+        let is_referred_to =
+            whole.data_type() == &DataType::Utf8 && bytes < LONG_TEXT_BYTES * whole.len();
+        for start in (0..order.len()).step_by(ORDERED_ROWS) {
+            let rows = order.slice(start, ORDERED_ROWS.min(order.len() - start));
+            write(&if is_referred_to {
+                Arc::new(DictionaryArray::<UInt32Type>::try_new(rows, whole.clone())?)
+            } else {
+                take(&whole, &rows, None)?
+            })?;
         }
         writer.close()
     }
+}
+
+/// Bytes of a column. A size that is not known is not large.
+fn size(column: &ArrayRef) -> usize {
+    column.to_data().get_slice_memory_size().unwrap_or_default()
 }
