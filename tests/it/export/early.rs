@@ -11,8 +11,9 @@ use crate::support::lake::{Lake, parquet_rows};
 use crate::support::store::{Options, Rule, Store};
 use crate::support::{Connector, faulty, simulator};
 
-/// More than one row group, so that the first is uploaded before the last row has come; and where their reply is cut behind it.
-const MANY: (u64, &str) = (120_000, "cut:23000000");
+/// More than one row group and what may wait behind it, so that the first is uploaded before the last row has come; and where
+/// their reply is cut behind it.
+const MANY: (u64, &str) = (180_000, "cut:34500000");
 
 /// More than two batches, so that some have been handed to the encoder; and where their reply is cut behind those.
 const SOME: (u64, &str) = (20_000, "cut:3800000");
