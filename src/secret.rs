@@ -209,7 +209,7 @@ fn forms(text: &str, character: char) -> [Option<usize>; 7] {
         plain(unescaped).map(|length| backslashes + length)
     };
     let unicode = unescaped
-        .strip_prefix('u')
+        .strip_prefix(['u', 'U'])
         .and_then(|rest| starts_with_utf16(rest, character))
         .filter(|_| backslashes > 0)
         .map(|length| backslashes + 1 + length);
@@ -229,12 +229,16 @@ fn forms(text: &str, character: char) -> [Option<usize>; 7] {
 fn starts_with_utf16(text: &str, character: char) -> Option<usize> {
     let mut units = [0; 2];
     let mut rest = text;
+    let is_same = |read: u32, unit: u32| {
+        read == unit
+            || char::from_u32(read).is_some_and(|read| read.eq_ignore_ascii_case(&character))
+    };
     for (index, unit) in character.encode_utf16(&mut units).iter().enumerate() {
         if index > 0 {
-            rest = rest.trim_start_matches('\\').strip_prefix('u')?;
+            rest = rest.trim_start_matches('\\').strip_prefix(['u', 'U'])?;
         }
         let (digits, after) = rest.split_at_checked(4)?;
-        if u16::from_str_radix(digits, 16).ok()? != *unit {
+        if !is_same(number(digits, 16)?, u32::from(*unit)) {
             return None;
         }
         rest = after;
@@ -247,7 +251,8 @@ fn percent(text: &str, character: char, sign: &str) -> Option<usize> {
     let mut rest = text;
     for byte in character.encode_utf8(&mut [0; 4]).bytes() {
         let (digits, after) = rest.strip_prefix(sign)?.split_at_checked(2)?;
-        if u8::from_str_radix(digits, 16) != Ok(byte) {
+        let read = u8::try_from(number(digits, 16)?).ok()?;
+        if !read.eq_ignore_ascii_case(&byte) {
             return None;
         }
         rest = after;
@@ -255,25 +260,31 @@ fn percent(text: &str, character: char, sign: &str) -> Option<usize> {
     Some(text.len() - rest.len())
 }
 
-/// `&amp;`, `&#38;`, `&#x26;`.
+/// `&amp;`, `&#38;`, `&#x26;`, in any case: HTML has some of the names in capitals too.
 fn entity(text: &str, character: char) -> Option<usize> {
     let (name, rest) = text.strip_prefix('&')?.split_once(';')?;
-    let named = match name {
+    let named = match name.to_ascii_lowercase().as_str() {
         "amp" => Some('&'),
         "lt" => Some('<'),
         "gt" => Some('>'),
         "quot" => Some('"'),
         "apos" => Some('\''),
-        _ => {
+        name => {
             let code = name.strip_prefix('#')?;
-            let code = match code.strip_prefix(['x', 'X']) {
-                Some(hexadecimal) => u32::from_str_radix(hexadecimal, 16),
-                None => code.parse(),
+            let code = match code.strip_prefix('x') {
+                Some(hexadecimal) => number(hexadecimal, 16),
+                None => number(code, 10),
             };
-            char::from_u32(code.ok()?)
+            char::from_u32(code?)
         }
     };
-    (named == Some(character)).then_some(text.len() - rest.len())
+    named?.eq_ignore_ascii_case(&character).then_some(text.len() - rest.len())
+}
+
+/// The number that digits are. A sign is none of them.
+fn number(digits: &str, radix: u32) -> Option<u32> {
+    let are_digits = digits.chars().all(|c| c.is_digit(radix));
+    u32::from_str_radix(digits, radix).ok().filter(|_| are_digits)
 }
 
 /// Cuts secrets out of texts, each from the moment at which it is known.
@@ -340,6 +351,26 @@ mod tests {
         }
         assert_eq!(token.redact("a/é&🌹 "), "a/é&🌹 ");
         assert_eq!(Token::new(String::new()).redact("abc"), "abc");
+    }
+
+    #[test]
+    fn a_server_that_answers_in_capitals_does_so_in_every_form() {
+        let token = Token::new("a/é&\"".into());
+        for form in [
+            r"A\U002F\U00E9\U0026\U0022",
+            "A%2F%C3%A9&AMP;&QUOT;",
+            "A&#X2F;&#XE9;&#38;&#34;",
+            r"%41/\u00e9&amp;&#34;",
+            "\\u0041%2fé&\"",
+            "&#65;/é&\"",
+        ] {
+            assert_eq!(token.redact(form), "[redacted]", "{form}");
+        }
+        // What begins with a sign is no number of a character.
+        let token = Token::new("aé/".into());
+        for other in [r"a\u+0e9/", "aé%+2f", "a%+c3%a9/", "aé&#+47;", "aé&#x+2f;"] {
+            assert_eq!(token.redact(other), other);
+        }
     }
 
     #[test]

@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kometsales_fuzz::state(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| kometsales_fuzz::run("state", bytes));

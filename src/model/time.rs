@@ -351,7 +351,8 @@ pub fn day_before(date: NaiveDate) -> NaiveDate {
     date.checked_sub_days(Days::new(1)).unwrap_or(first).max(first)
 }
 
-/// Reads the `Date` header of a reply (RFC 9110 §5.6.7) in any of its three forms, to the second.
+/// Reads the `Date` header of a reply (RFC 9110 §5.6.7) in any of its three forms, to the second; `None` outside the years 1 to
+/// 9999 too.
 pub fn http_date(text: &str) -> Option<Timestamp> {
     let older = || {
         ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"]
@@ -361,7 +362,7 @@ pub fn http_date(text: &str) -> Option<Timestamp> {
     };
     let instant =
         DateTime::parse_from_rfc2822(text).ok().map(|instant| instant.with_timezone(&Utc));
-    instant.or_else(older)?.with_nanosecond(0).map(Timestamp::from)
+    Timestamp::from_micros(instant.or_else(older)?.with_nanosecond(0)?.timestamp_micros())
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ impl Place {
             Error::config(format!("`{text}` cannot be a place: {error}. Use {PLACES}."))
         };
         let path = Path::from_url_path(url.path()).map_err(refuse)?;
+        let url = if url.scheme() == LOCAL { url } else { with_path(url, &path) };
         Ok(Self { url, path })
     }
 
@@ -139,6 +140,16 @@ fn remote(text: &str, scheme: &str, rest: &str) -> Result<Url> {
     Ok(url)
 }
 
+/// A URL of an object store with a path in its usual form, so that `s3://b/%41` and `s3://b/A` are one place in everything.
+fn with_path(mut url: Url, path: &Path) -> Url {
+    if let Ok(mut segments) = url.path_segments_mut()
+        && path.parts().next().is_some()
+    {
+        segments.clear().extend(path.parts().map(|part| part.as_ref().to_owned()));
+    }
+    url
+}
+
 /// The one name of a local path: its deepest part that exists, with every link followed, and the rest behind it.
 fn local(path: &LocalPath) -> Result<Url> {
     let shown = path.display();
@@ -231,6 +242,9 @@ mod tests {
         assert_eq!(Place::parse("S3://bucket/a").unwrap().to_string(), "s3://bucket/a");
         assert_eq!(Place::parse("file:///no/such/folder").unwrap().to_string(), "/no/such/folder");
         assert_eq!(Place::parse("/no/such/../lake.v2").unwrap().to_string(), "/no/lake.v2");
+        for (text, same) in [("s3://b/%41/x%20y", "s3://b/A/x y"), ("gs://b/a//b", "gs://b/a/b")] {
+            assert_eq!(Place::parse(text).ok(), Place::parse(same).ok(), "{text}");
+        }
     }
 
     #[test]

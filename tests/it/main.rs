@@ -11,6 +11,7 @@ mod airbyte;
 mod cli;
 mod export;
 mod fields;
+mod fuzz;
 mod simulation;
 mod singer;
 mod source;

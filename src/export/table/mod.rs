@@ -47,6 +47,7 @@ pub use forget::{Forgotten, forget};
 pub use hand_in::HandIn;
 pub use locate::{TableFolder, tables};
 pub(super) use locate::{refuse_inside, refuse_itself};
+pub use note::reread_note;
 pub use removal::Removed;
 pub use shared::{Ended, SharedTable};
 pub use vacuum::{REJECTS_RETENTION, RETENTION, VacuumOptions, Vacuumed, vacuum};

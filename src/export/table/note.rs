@@ -126,6 +126,21 @@ impl Note {
     }
 }
 
+/// Reads the note of a table of a stream, and writes what was understood of it: for tests and fuzzing, which need no table then.
+///
+/// # Errors
+/// `Config`: a newer version wrote it, or something else did. `place` is where it was.
+///
+/// ```
+/// use kometsales::export::table::reread_note;
+/// use kometsales::streams::customers::CUSTOMERS;
+/// let error = reread_note(r#"{"version": 99}"#, &CUSTOMERS, "lake/customers").unwrap_err();
+/// assert!(error.to_string().contains("lake/customers was written by a newer version"));
+/// ```
+pub fn reread_note(text: &str, stream: &Stream, place: &str) -> Result<String> {
+    Ok(Note::from_json(text, stream, place)?.to_json(stream).to_string())
+}
+
 fn unreadable(place: &str) -> Error {
     Error::config(format!(
         "What this program noted in the table at {place} cannot be read. Restore the table's log, or export to another place."

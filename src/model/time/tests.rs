@@ -103,6 +103,10 @@ fn the_date_header_is_read() {
         assert_eq!(http_date(older), Some(read), "{older}");
     }
     assert_eq!(http_date("soon"), None);
+    // No clock shows them, and the nearest year that there is would be another.
+    for other in ["Sat, 01 Jan 10000 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 EST"] {
+        assert_eq!(http_date(other), None, "{other}");
+    }
 }
 
 proptest! {

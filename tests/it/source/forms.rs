@@ -16,8 +16,8 @@ use kometsales::streams::customers::CUSTOMERS;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::checks::{Proved, Reading};
 use super::properties::record;
+use crate::fuzz::checks::reply::{Proved, Reading};
 
 /// The lines that a general encoder makes of the columns, and the marks of each row.
 fn general(reading: &Reading, reply: &[u8]) -> (Vec<String>, Vec<u64>) {

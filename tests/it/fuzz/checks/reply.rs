@@ -1,11 +1,9 @@
-//! What holds of any input, however broken: checked by the fuzz targets on what a fuzzer makes up, and
-//! by the properties beside it on what is at random. `fuzz/Cargo.toml` takes this file as its library.
+//! A reply: it is refused, or what was proved of it is what it says, however it arrives.
 
 use std::io::{BufRead, BufReader};
 
-use kometsales::airbyte::state::Given;
 use kometsales::config::Config;
-use kometsales::error::{Error, Result};
+use kometsales::error::{Error, Kind, Result};
 use kometsales::model::arrow::Selection;
 use kometsales::model::{Timestamp, Zone};
 use kometsales::output::rows::Lines;
@@ -16,6 +14,8 @@ use kometsales::state::State;
 use kometsales::streams::customers::CUSTOMERS;
 use serde::de::IgnoredAny;
 use serde_json::Value;
+
+use super::{outline, refused};
 
 /// What a reply was proved to hold.
 #[derive(Debug)]
@@ -47,8 +47,13 @@ pub struct Reading {
 impl Reading {
     /// A full read with these members of the configuration, by 1 January 2025.
     pub fn new(settings: &str, selection: Selection) -> Self {
+        Self::with_token("abcdefgh", settings, selection)
+    }
+
+    /// The same with another token.
+    pub fn with_token(token: &str, settings: &str, selection: Selection) -> Self {
         let comma = if settings.is_empty() { "" } else { ", " };
-        let config = format!(r#"{{"authentication_token": "abcdefgh"{comma}{settings}}}"#);
+        let config = format!(r#"{{"authentication_token": "{token}"{comma}{settings}}}"#);
         let (config, _) = Config::parse(config.as_bytes(), "the test").unwrap();
         let request = Request {
             stream: &CUSTOMERS,
@@ -91,12 +96,15 @@ impl Reading {
 }
 
 /// Checks bytes as a reply, and as the elements of a reply's list.
-pub fn reply(bytes: &[u8]) {
-    one_reply(bytes);
-    one_reply(&[b"{\"status\":1,\"customers\":[", bytes, b"]}"].concat());
+pub fn check(bytes: &[u8]) -> String {
+    let inside = [b"{\"status\":1,\"customers\":[", bytes, b"]}"].concat();
+    format!("{} {}", one_reply(bytes), one_reply(&inside))
 }
 
-fn one_reply(bytes: &[u8]) {
+/// The kinds of failure that a reply at hand may be.
+pub(crate) const KINDS: [Kind; 3] = [Kind::Auth, Kind::Transient, Kind::Data];
+
+fn one_reply(bytes: &[u8]) -> String {
     let reading = Reading::everything();
     let proved = reading.prove(bytes);
     let json = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
@@ -113,8 +121,17 @@ fn one_reply(bytes: &[u8]) {
                 assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
             }
         }
-        Err(error) => assert!(!error.to_string().is_empty()),
+        Err(error) => drop(refused(error, &KINDS)),
     }
+    let outcome = match &proved {
+        Ok(proved) => {
+            let Receipt { rows, rejected, left_out, ref warnings, .. } = proved.receipt;
+            let some = |count: u64| count.min(3);
+            let warnings: Vec<String> = warnings.iter().map(|warning| outline(warning)).collect();
+            format!("{} {} {} {warnings:?}", some(rows), some(rejected), some(left_out))
+        }
+        Err(error) => refused(error, &KINDS),
+    };
     if let Some(elements) = elements(json) {
         let receipt = &proved.as_ref().expect("it is a good reply").receipt;
         assert_eq!(receipt.rows + receipt.rejected + receipt.left_out, elements);
@@ -128,6 +145,7 @@ fn one_reply(bytes: &[u8]) {
         (Err(one), Err(two)) => assert_eq!(shown(&one), shown(&two)),
         (one, two) => panic!("{one:?}, in pieces {two:?}"),
     }
+    outcome
 }
 
 fn shown(error: &Error) -> String {
@@ -156,20 +174,4 @@ fn elements(json: &[u8]) -> Option<u64> {
         Some(_) => None,
     };
     elements.filter(|elements| *elements > 0 || !is_other)
-}
-
-/// Checks bytes as a state that a host gives back: it is refused, or what was understood of it is
-/// understood again when it is written.
-pub fn state(bytes: &[u8]) {
-    for zone in [Zone::UTC, Zone::named("America/New_York").unwrap()] {
-        let Ok(given) = Given::parse(bytes, "the test") else { continue };
-        let Ok(Some(state)) = given.of(&CUSTOMERS, zone) else { continue };
-        let json = state.to_json(&CUSTOMERS);
-        assert_eq!(State::from_json(&json, &CUSTOMERS, zone).unwrap(), Some(state.clone()));
-        let message = format!(
-            r#"[{{"type":"STREAM","stream":{{"stream_descriptor":{{"name":"customers"}},"stream_state":{json}}}}}]"#
-        );
-        let again = Given::parse(message.as_bytes(), "the test").unwrap();
-        assert_eq!(again.of(&CUSTOMERS, Zone::UTC).unwrap(), Some(state));
-    }
 }
