@@ -32,7 +32,11 @@ impl Bookmarks {
         };
         let json = document::parse_if_any(json, &format!("The state ({origin})"), ADVICE)?;
         let value = match json {
-            Value::Object(mut message) if message.get("type") == Some(&json!("STATE")) => {
+            // A state that has a member of this name itself is none: what is written is read again.
+            Value::Object(mut message)
+                if message.get("type") == Some(&json!("STATE"))
+                    && !message.contains_key("bookmarks") =>
+            {
                 message.remove("value").ok_or_else(|| refuse("a STATE message has no `value`"))?
             }
             other => other,
@@ -219,6 +223,15 @@ mod tests {
         assert_eq!(json["currently_syncing"], "x");
         assert_eq!(json["bookmarks"]["orders"]["a"], 1);
         assert_eq!(json["bookmarks"]["customers"], json!({"version": 1}));
+    }
+
+    #[test]
+    fn a_state_that_is_like_a_message_is_read_again_as_it_was_written() {
+        let given = r#"{"type": "STATE", "value": {"type": "STATE", "bookmarks": {"customers": {"version": 1}}}}"#;
+        let written = Bookmarks::parse(given.as_bytes(), "state.json").unwrap().to_json();
+        let again = Bookmarks::parse(written.to_string().as_bytes(), "state.json").unwrap();
+        assert_eq!(again.to_json(), written);
+        assert_eq!(again.of(&CUSTOMERS, Zone::UTC).unwrap(), Some(State::default()));
     }
 
     #[test]

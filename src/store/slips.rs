@@ -75,7 +75,7 @@ fn refuse_host(text: &str, first: &str) -> Result<()> {
     if LocalPath::new(first).exists() {
         return Ok(());
     }
-    let shown = if may_be_shown(text) { format!("`{text}`") } else { "The place".to_owned() };
+    let shown = shown(text);
     Err(Error::config(format!(
         "{shown} begins with the host of a store, and is no folder of this machine. Use {scheme}."
     )))
@@ -101,13 +101,15 @@ fn is_around(c: char) -> bool {
 fn refuse_variables(text: &str) -> Result<()> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     if let Some(home) = rest.strip_prefix('~') {
-        let meant = if home.is_empty() || home.starts_with('/') {
+        let is_home = home.is_empty() || home.starts_with('/');
+        let meant = if is_home && may_be_shown(text) {
             format!("Did you mean \"$HOME\"{home}?")
         } else {
             "Use the whole path.".to_owned()
         };
+        let shown = shown(text);
         return Err(Error::config(format!(
-            "`{text}` begins with ~, which the shell did not replace because of quotes. {meant}"
+            "{shown} begins with ~, which the shell did not replace because of quotes. {meant}"
         )));
     }
     let first = rest.split(['/', '\\']).next().unwrap_or_default();
@@ -115,7 +117,7 @@ fn refuse_variables(text: &str) -> Result<()> {
     // Names of buckets have none of these.
     let is_unfilled = rest.len() < text.len() && first.contains(['$', '{', '<']);
     if rest.starts_with('$') || is_of_windows || is_unfilled {
-        let shown = if may_be_shown(text) { format!("`{text}`") } else { "The place".to_owned() };
+        let shown = shown(text);
         return Err(Error::config(format!(
             "{shown} begins with a variable that was not replaced by its value. Use double quotes or none in a shell, or write the value."
         )));
@@ -147,7 +149,7 @@ fn without_slashes(text: &str, scheme: &str) -> Error {
     if scheme.len() == 1 {
         return Error::config(format!(
             "{} is a path of Windows. Use a path of this machine, with / between its parts.",
-            if may_be_shown(text) { format!("`{text}`") } else { "The place".to_owned() }
+            shown(text)
         ));
     }
     let behind = behind.replace('\\', "/");
@@ -195,9 +197,14 @@ pub(super) fn refuse_backslash(text: &str) -> Result<()> {
     if !text.contains('\\') {
         return Ok(());
     }
+    let meant = text.replace('\\', "/");
+    // What begins with a slash is a path of this machine.
+    let (shown, meant) = match text.starts_with('/') || may_be_shown(text) {
+        true => (format!("`{text}`"), format!("Did you mean {meant}?")),
+        false => (shown(text), "Use slashes.".to_owned()),
+    };
     Err(Error::config(format!(
-        "`{text}` has a backslash, which libraries for tables take for a slash. Did you mean {}?",
-        text.replace('\\', "/")
+        "{shown} has a backslash, which libraries for tables take for a slash. {meant}"
     )))
 }
 
@@ -215,6 +222,11 @@ fn is_scheme(text: &str) -> bool {
     let mut characters = text.chars();
     characters.next().is_some_and(|first| first.is_ascii_alphabetic())
         && characters.all(|other| other.is_ascii_alphanumeric() || "+-.".contains(other))
+}
+
+/// A text for a message, unless it may hold credentials.
+fn shown(text: &str) -> String {
+    if may_be_shown(text) { format!("`{text}`") } else { "The place to export to".to_owned() }
 }
 
 /// Whether a text certainly holds no credentials: they are before an `@`, or in a query. The `@` of Azure is
@@ -378,6 +390,10 @@ mod tests {
             "s3://${KEY}:hidden@b/x",
             "' s3://k:hidden@b/x'",
             "a1:hidden@b/x",
+            "s3\\b\\x?sig=hidden",
+            "me:x\\hidden@host",
+            "s3://~me:hidden@b/x",
+            "file://~/x?sig=hidden",
         ] {
             if let Err(error) = refuse(text) {
                 assert!(!error.to_string().contains("hidden"), "{text}: {error}");

@@ -152,6 +152,17 @@ fn shown(error: &Error) -> String {
     format!("{:?}: {error}", error.kind())
 }
 
+/// Whether a list of objects is anywhere in a value.
+fn has_list_of_objects(value: &Value) -> bool {
+    match value {
+        Value::Array(values) => {
+            values.iter().any(Value::is_object) || values.iter().any(has_list_of_objects)
+        }
+        Value::Object(members) => members.values().any(has_list_of_objects),
+        _ => false,
+    }
+}
+
 /// How many records a reply has that has to be accepted.
 fn elements(json: &[u8]) -> Option<u64> {
     let Ok(Value::Object(members)) = serde_json::from_slice::<Value>(json) else { return None };
@@ -159,12 +170,14 @@ fn elements(json: &[u8]) -> Option<u64> {
     if status != 1 && status != "1" && status != true {
         return None;
     }
-    let is_other_list = |(name, value): (&String, &Value)| {
-        let is_list = value.get(0).is_some_and(Value::is_object);
-        is_list && !["customers", "status", "message"].contains(&name.as_str())
+    let others = || {
+        let is_known = |name: &str| ["customers", "status", "message"].contains(&name);
+        members.iter().filter(move |(name, _)| !is_known(name)).map(|(_, value)| value)
     };
-    // Without customers, another list of objects is a shape that is not known.
-    let is_other = members.iter().any(is_other_list);
+    // Without customers, another list of objects is a shape that is not known; without their list, one further inside too.
+    let has_none = members.get("customers").is_none_or(Value::is_null);
+    let is_other = others().any(|value| value.get(0).is_some_and(Value::is_object))
+        || (has_none && others().any(has_list_of_objects));
     let elements = match members.get("customers") {
         None | Some(Value::Null) => Some(0),
         Some(Value::Array(elements)) => Some(elements.len() as u64),
