@@ -51,6 +51,11 @@ pub(super) fn refuse(text: &str) -> Result<()> {
         return Err(Error::config(format!("The place to export to is empty. Use {PLACES}.")));
     }
     refuse_quotes(text)?;
+    if text.contains(char::is_control) {
+        return Err(Error::config(format!(
+            "The place to export to has a line break or another control character in it, which no store takes. Use {PLACES}."
+        )));
+    }
     refuse_variables(text)?;
     if let Some((scheme, rest)) = text.split_once("://") {
         return refuse_scheme(scheme, rest);
@@ -181,12 +186,14 @@ fn refuse_lost_colon(text: &str, first: &str) -> Result<()> {
     let Some(behind) = text.get(first.len()..).and_then(|rest| rest.strip_prefix("//")) else {
         return Ok(());
     };
-    if !is_known || !may_be_shown(&format!("{scheme}://{behind}")) {
+    if !is_known {
         return Ok(());
     }
-    Err(Error::config(format!(
-        "`{text}` lacks a colon behind `{scheme}`. Did you mean {scheme}://{behind}?"
-    )))
+    let (shown, meant) = match format!("{scheme}://{behind}") {
+        meant if may_be_shown(&meant) => (format!("`{text}`"), meant),
+        _ => ("The place to export to".to_owned(), format!("{scheme}://…")),
+    };
+    Err(Error::config(format!("{shown} lacks a colon behind `{scheme}`. Did you mean {meant}?")))
 }
 
 /// A path of this machine with a backslash in it.
@@ -394,10 +401,10 @@ mod tests {
             "me:x\\hidden@host",
             "s3://~me:hidden@b/x",
             "file://~/x?sig=hidden",
+            "s\u{1b}3:key:hidden@b/x",
         ] {
-            if let Err(error) = refuse(text) {
-                assert!(!error.to_string().contains("hidden"), "{text}: {error}");
-            }
+            let error = refuse(text).expect_err(text);
+            assert!(!error.to_string().contains("hidden"), "{text}: {error}");
         }
     }
 }

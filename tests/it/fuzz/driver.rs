@@ -54,6 +54,7 @@ pub(super) fn run(name: &str, check: Check, make: Option<Make>, inputs: u64) {
 }
 
 /// The same where an input may take so long.
+#[expect(clippy::print_stdout, reason = "figures, for whoever asks for them by --nocapture")]
 pub(super) fn run_within(
     name: &str,
     check: Check,

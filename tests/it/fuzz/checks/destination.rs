@@ -47,13 +47,17 @@ pub fn check(bytes: &[u8]) -> String {
 /// Whether the marker is where credentials are in what is written as a URL: before an `@`, or behind a `?` or a `#`. Azure
 /// has a container before the `@`, and credentials behind a colon.
 fn may_be_credential(text: &str) -> bool {
+    let text = text.trim_matches(|c: char| {
+        c.is_whitespace() || "\"'`“”„‘’‚«»‹›\u{200b}\u{2060}\u{feff}".contains(c)
+    });
     let Some((before, behind)) = text.split_once(MARKER) else { return false };
     let Some((scheme, before)) = before.split_once(':') else { return false };
     if scheme.starts_with(['/', '.', '~']) {
         return false;
     }
     let is_authority = !before.trim_start_matches('/').contains('/') && behind.contains('@');
-    let is_path = scheme.eq_ignore_ascii_case("file") && before.starts_with("///");
+    let is_file = scheme.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("file"));
+    let is_path = is_file && text.contains("///");
     let is_container = scheme.to_ascii_lowercase().starts_with("abfs") && !before.contains(':');
     before.contains(['?', '#']) || (is_authority && !is_container && !is_path)
 }
