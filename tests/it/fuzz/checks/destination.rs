@@ -52,7 +52,8 @@ fn may_be_credential(text: &str) -> bool {
     });
     let Some((before, behind)) = text.split_once(MARKER) else { return false };
     let Some((scheme, before)) = before.split_once(':') else { return false };
-    if scheme.starts_with(['/', '.', '~']) {
+    // A path of this machine may have all of these in its names.
+    if scheme.starts_with(['/', '.', '~']) || (scheme.contains('/') && !scheme.contains("//")) {
         return false;
     }
     let is_authority = !before.trim_start_matches('/').contains('/') && behind.contains('@');
