@@ -10,6 +10,7 @@ mod driver;
 mod json;
 mod made;
 mod mutated;
+mod sent;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -38,7 +39,7 @@ fn destinations() {
 
 #[test]
 fn replies_to_the_byte() {
-    fuzz("http", Some(made::http), 60);
+    fuzz("http", Some(sent::http), 60);
 }
 
 #[test]
@@ -53,7 +54,7 @@ fn secrets_in_texts() {
 
 #[test]
 fn replies() {
-    fuzz("reply", Some(made::reply), 200);
+    fuzz("reply", Some(sent::reply), 200);
 }
 
 #[test]
