@@ -155,7 +155,6 @@ fn numbers_and_times_are_written_in_one_way_however_they_came() {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 64,
-        failure_persistence: None,
         ..ProptestConfig::default()
     })]
 

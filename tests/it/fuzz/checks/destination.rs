@@ -44,21 +44,15 @@ pub fn check(bytes: &[u8]) -> String {
     format!("{kind} {scheme} {is_doubted}")
 }
 
-/// Whether the marker is where credentials are in what is written as a URL: before an `@`, or behind a `?` or a `#`. Azure
-/// has a container before the `@`, and credentials behind a colon.
+/// Whether the marker certainly is where credentials are in what is written as a URL: before an `@`, or behind a `?` or a `#`.
+/// A file has an `@` in its path, and Azure a container before it and credentials behind a colon.
 fn may_be_credential(text: &str) -> bool {
-    let text = text.trim_matches(|c: char| {
-        c.is_whitespace() || "\"'`“”„‘’‚«»‹›\u{200b}\u{2060}\u{feff}".contains(c)
-    });
     let Some((before, behind)) = text.split_once(MARKER) else { return false };
     let Some((scheme, before)) = before.split_once(':') else { return false };
-    // A path of this machine may have all of these in its names.
-    if scheme.starts_with(['/', '.', '~']) || (scheme.contains('/') && !scheme.contains("//")) {
-        return false;
-    }
+    let scheme = scheme.to_ascii_lowercase();
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let is_authority = !before.trim_start_matches('/').contains('/') && behind.contains('@');
-    let is_file = scheme.get(..4).is_some_and(|begin| begin.eq_ignore_ascii_case("file"));
-    let is_path = is_file && text.contains("///");
-    let is_container = scheme.to_ascii_lowercase().starts_with("abfs") && !before.contains(':');
-    before.contains(['?', '#']) || (is_authority && !is_container && !is_path)
+    let is_other = scheme == "file" || (scheme.starts_with("abfs") && !before.contains(':'));
+    is_scheme && (before.contains(['?', '#']) || (is_authority && !is_other))
 }
