@@ -88,6 +88,9 @@ impl Place {
             container => format!("{container}@"),
         };
         let host = self.url.host_str().unwrap_or_default();
+        // In a URL `%41` would be `A`, and the others would not be of the path.
+        let path = path.as_ref().replace('%', "%25").replace('@', "%40");
+        let path = path.replace('?', "%3F").replace('#', "%23");
         format!("{}://{container}{host}/{path}", self.url.scheme())
     }
 }
@@ -242,6 +245,11 @@ mod tests {
         assert_eq!(Place::parse("S3://bucket/a").unwrap().to_string(), "s3://bucket/a");
         assert_eq!(Place::parse("file:///no/such/folder").unwrap().to_string(), "/no/such/folder");
         assert_eq!(Place::parse("/no/such/../lake.v2").unwrap().to_string(), "/no/lake.v2");
+        let percent = Place::parse("s3://b/%2541").unwrap();
+        assert_eq!((percent.to_string().as_str(), percent.name()), ("s3://b/%2541", Some("%41")));
+        for text in ["s3://b/a%40b", "gs://b/a%3Fb%23", "abfss://c@a.dfs.core.windows.net/a%40b"] {
+            assert_eq!(Place::parse(text).unwrap().to_string(), text);
+        }
         let same = Place::parse("s3://b/A/x y").unwrap();
         assert_eq!(Place::parse("s3://b/%41/x%20y").unwrap(), same);
     }
