@@ -79,6 +79,9 @@ SECRETS = {"authentication_token", "hash_key"}
 
 PARTITIONS = 8
 
+# Companies that one task has at work at once: Komet Sales is asked as often at once as there are tasks, times this.
+JOBS = 1
+
 # Exit codes after which the report says what became of each company: 70, a signal and the like leave that open.
 REPORTED = {0, 65, 75, 77, 78}
 
@@ -88,8 +91,9 @@ _ARROW = {"string": pa.string(), "bigint": pa.int64(), "boolean": pa.bool_(), "t
 class Customers(DataSource):
     """`spark.read.format("kometsales").option("timezone", "America/Bogota").load(COMPANIES)`: a row per customer.
 
-    The companies are shared by `partitions` (8), by their names. A company that fails is one row with `_failure`; a task whose program
-    did not end as it should fails, and Spark tries it again. Every action asks Komet Sales once per company.
+    The companies are shared by `partitions` (8), by their names. Each task has `jobs` (1) of them at work at once. A company that fails is
+    one row with `_failure`; a task whose program did not end as it should fails, and Spark tries it again. Every action asks Komet Sales
+    once per company.
     """
 
     def __init__(self, options: dict[str, str]) -> None:
@@ -115,6 +119,7 @@ class Reader(DataSourceReader):
         if not companies:
             raise ValueError("Name the companies: .load(PATH), a folder with a file per company or a .jsonl file.")
         self.count = int(options.pop("partitions", PARTITIONS))
+        self.jobs = int(options.pop("jobs", JOBS))
         self.arguments = _arguments(companies, options)
 
     def partitions(self) -> list[InputPartition]:
@@ -122,8 +127,7 @@ class Reader(DataSourceReader):
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         """The rows of one part of the companies, and a row for each of them that failed."""
-        # One company after the other: how many are asked at once is how many tasks Spark runs.
-        command = [_program(), *self.arguments, f"--shard={partition.value}/{self.count}", "--to=-", "--jobs=1"]
+        command = [_program(), *self.arguments, f"--shard={partition.value}/{self.count}", "--to=-", f"--jobs={self.jobs}"]
         sent: Counter[str] = Counter()
         with tempfile.TemporaryFile() as told:
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=told)
@@ -157,14 +161,16 @@ class Reader(DataSourceReader):
             yield pa.RecordBatch.from_pylist(failures, schema=_arrow(ROWS))
 
 
-def export(spark: SparkSession, companies: str, to: str, partitions: int = PARTITIONS, flags: tuple[str, ...] = (), **settings: object) -> DataFrame:
+def export(
+    spark: SparkSession, companies: str, to: str, partitions: int = PARTITIONS, flags: tuple[str, ...] = (), jobs: int = JOBS, **settings: object
+) -> DataFrame:
     """Has the executors export the companies to tables below `to`, such as "s3://lake/komet"; returns a row per company.
 
     Each table is committed by the program itself, so a task that Spark runs twice changes nothing twice. The executors need the
     store's credentials in their environment. `flags` are flags of `kometsales export`, such as ("--mode=history",). The DataFrame is
     lazy, and each action on it exports: collect it once.
     """
-    arguments = [*_arguments(companies, settings), f"--to={to}", "--jobs=1", *flags]
+    arguments = [*_arguments(companies, settings), f"--to={to}", f"--jobs={int(jobs)}", *flags]
 
     def export_part(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
@@ -184,7 +190,7 @@ def _arguments(companies: str, settings: dict[str, object]) -> list[str]:
     if given & SECRETS:
         raise ValueError(f"{', '.join(sorted(given & SECRETS))} must not be an option, which Spark may show. Put it into the files of the companies.")
     if given - SETTINGS:
-        raise ValueError(f"There is no option {', '.join(sorted(given - SETTINGS))}. Available: partitions, {', '.join(sorted(SETTINGS))}.")
+        raise ValueError(f"There is no option {', '.join(sorted(given - SETTINGS))}. Available: partitions, jobs, {', '.join(sorted(SETTINGS))}.")
     flags = [f"--{name.replace('_', '-')}={settings[name]}" for name in sorted(given)]
     return ["export", f"--companies={companies}", "--json", *flags]
 

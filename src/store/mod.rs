@@ -187,6 +187,9 @@ impl Store {
 
     /// The objects right below a folder.
     pub(crate) fn list(&self, folder: &Path) -> Result<Vec<ObjectMeta>> {
+        if self.is_missing(folder) {
+            return Ok(Vec::new());
+        }
         let listed = self.wait(folder, self.objects.list_with_delimiter(Some(folder)))?;
         Ok(listed.objects)
     }
@@ -237,8 +240,19 @@ impl Store {
         }
     }
 
+    /// Whether a folder of this machine is not there. That is most of what a new table asks, a dozen times, and each question
+    /// that goes through the store is handed to another thread and back.
+    fn is_missing(&self, folder: &Path) -> bool {
+        let is_missing = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+        self.is_local()
+            && std::fs::symlink_metadata(self.shown(folder)).is_err_and(is_missing)
+    }
+
     /// True if there is nothing at all below a folder.
     pub(crate) fn is_empty(&self, folder: &Path) -> Result<bool> {
+        if self.is_missing(folder) {
+            return Ok(true);
+        }
         let first = async { self.objects.list(Some(folder)).try_next().await };
         match self.until_done(first)? {
             Ok(first) => Ok(first.is_none()),

@@ -30,6 +30,9 @@ const ENCODING_THREADS: usize = 2;
 /// hundred texts that it takes out of a dictionary.
 const LONG_TEXT_BYTES: usize = 256;
 
+/// Rows that are encoded sooner than a second thread has begun, and given its memory back.
+const FEW_ROWS: usize = 8192;
+
 /// Rows that become one row group.
 #[derive(Default)]
 pub(super) struct RowGroup {
@@ -98,7 +101,8 @@ impl RowGroup {
             }
         };
         let mut chunks = std::thread::scope(|scope| {
-            let others: Vec<_> = (1..ENCODING_THREADS).map(|_| scope.spawn(work)).collect();
+            let others = if self.rows <= FEW_ROWS { 0 } else { ENCODING_THREADS - 1 };
+            let others: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
             let mut chunks = work()?;
             for other in others {
                 let died = |_| ParquetError::General("a thread died".into());
