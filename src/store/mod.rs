@@ -244,8 +244,7 @@ impl Store {
     /// that goes through the store is handed to another thread and back.
     fn is_missing(&self, folder: &Path) -> bool {
         let is_missing = |error: std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
-        self.is_local()
-            && std::fs::symlink_metadata(self.shown(folder)).is_err_and(is_missing)
+        self.is_local() && std::fs::symlink_metadata(self.shown(folder)).is_err_and(is_missing)
     }
 
     /// True if there is nothing at all below a folder.
