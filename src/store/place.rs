@@ -105,9 +105,12 @@ fn remote(text: &str, scheme: &str, rest: &str) -> Result<Url> {
     let scheme = scheme.to_ascii_lowercase();
     let is_abfs = scheme.starts_with("abfs");
     let is_path = scheme == LOCAL && rest.starts_with('/');
+    let users = rest.split('/').next().unwrap_or_default().matches('@').count();
     let credentials = if is_abfs || is_path { &['?', '#'][..] } else { &['@', '?', '#'][..] };
     // What such a text holds may be a secret, so it is not shown.
-    if rest.contains(credentials) || (is_abfs && rest.split('@').next().unwrap_or("").contains(':'))
+    if rest.contains(credentials)
+        || (is_abfs && users > 1)
+        || (is_abfs && rest.split('@').next().unwrap_or("").contains(':'))
     {
         return Err(Error::config(
             "The place to export to has an `@`, a `?` or a `#` in it. Pass the URL alone: credentials are read from the environment.",
@@ -279,6 +282,7 @@ mod tests {
             "az://c/x?sig=hidden",
             "gs://b/x#hidden",
             "abfss://c:hidden@a.dfs.core.windows.net/x",
+            "abfss://c@a:hidden@b.dfs.core.windows.net/x",
             "abfss://c@a.dfs.core.windows.net/x?sig=hidden",
             "http://me:hidden@host/x",
         ] {
