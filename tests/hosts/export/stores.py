@@ -32,7 +32,7 @@ class Place:
     """Somewhere to export to, with what a program needs to get there."""
 
     url: str
-    store: Folders | Moto | Azurite
+    store: Folders | S3 | Azurite
 
     def __truediv__(self, name: str) -> Place:
         return replace(self, url=f"{self.url}/{name}")
@@ -82,7 +82,7 @@ class Server:
     """A store that runs from `with` to its end."""
 
     def __enter__(self) -> Server:
-        self.port = _free_port()
+        self.port = free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
         self._process = subprocess.Popen(
             self._command(),
@@ -118,15 +118,12 @@ class Server:
         pass
 
 
-class Moto(Server):
-    """S3."""
+class S3(Server):
+    """What speaks the language of S3: a program says how it is started."""
 
     name = "s3"
     key, secret = "AKIDKOMETSALESTEST00", "s3cr3t/of+the=Store&7kQ9zR2wXv5bN8mJ4hL1pT6y"
     secrets = (secret,)
-
-    def _command(self) -> list[str]:
-        return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
 
     def _started(self) -> None:
         self.client = boto3.client(
@@ -174,6 +171,13 @@ class Moto(Server):
         """Uploads in parts that were neither completed nor aborted: nobody sees them, and somebody pays for them."""
         bucket, _ = _split(url)
         return [upload["Key"] for upload in self.client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
+
+
+class Moto(S3):
+    """S3, played by Python."""
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
 
     def refuse_everybody(self, is_refusing: bool) -> None:
         """From now on every key is one that the store does not know, or none is."""
@@ -235,7 +239,8 @@ def _split(url: str) -> tuple[str, str]:
     return bucket, f"{prefix.rstrip('/')}/"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
