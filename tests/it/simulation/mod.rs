@@ -9,6 +9,7 @@ mod history;
 mod komet;
 mod log;
 mod model;
+mod object;
 mod oracle;
 mod store;
 mod world;

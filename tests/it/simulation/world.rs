@@ -7,12 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, Result};
 use tokio::sync::Notify;
 
 use super::log::Versions;
+use super::object::{Object, exists, gone, missing, unavailable};
 
 pub(super) const SECOND: i64 = 1_000_000;
 pub(super) const HOUR: i64 = 3600 * SECOND;
@@ -45,13 +45,6 @@ pub(super) struct Faults {
 
 /// A writer's run, from its start to its end or its crash.
 pub(super) type Process = usize;
-
-#[derive(Debug, Clone)]
-struct Object {
-    bytes: Bytes,
-    modified: i64,
-    number: u64,
-}
 
 /// A write or a removal on its way, of which nobody knows any more.
 #[derive(Debug)]
@@ -474,33 +467,4 @@ impl State {
             self.versions.removed(process, path);
         }
     }
-}
-
-impl Object {
-    fn meta(&self, path: &Path) -> ObjectMeta {
-        ObjectMeta {
-            location: path.clone(),
-            last_modified: DateTime::<Utc>::from_timestamp_micros(self.modified).unwrap(),
-            size: self.bytes.len() as u64,
-            e_tag: Some(self.number.to_string()),
-            version: None,
-        }
-    }
-}
-
-/// What a process hears that is there no more: it ends by it, and tries nothing again.
-fn gone() -> Error {
-    Error::PermissionDenied { path: String::new(), source: "the process is gone".into() }
-}
-
-pub(super) fn unavailable() -> Error {
-    Error::Generic { store: "store", source: "503 Service Unavailable".into() }
-}
-
-fn exists(path: &Path) -> Error {
-    Error::AlreadyExists { path: path.to_string(), source: "409 Conflict".into() }
-}
-
-fn missing(path: &Path) -> Error {
-    Error::NotFound { path: path.to_string(), source: "404 Not Found".into() }
 }
