@@ -56,8 +56,19 @@ pub(crate) fn integer(value: Value<'_>) -> Converted<i64> {
     }
 }
 
-/// `str::parse` also takes a plus, which is no number in JSON.
+/// Digits that any number of 64 bits may have.
+const SAFE_DIGITS: usize = 18;
+
+/// `str::parse` also takes a plus, which is no number in JSON, and looks for an overflow at each digit.
+#[inline]
 fn digits(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if matches!(bytes, [b'0'..=b'9', ..]) && bytes.len() <= SAFE_DIGITS {
+        return bytes.iter().try_fold(0, |number, byte| {
+            let digit = byte.wrapping_sub(b'0');
+            (digit < 10).then(|| number * 10 + i64::from(digit))
+        });
+    }
     if text.starts_with('+') { None } else { text.parse().ok() }
 }
 

@@ -18,6 +18,7 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::encoding;
 use super::hash::{self, Hashed};
+use super::jobs::Jobs;
 use super::row_group::RowGroup;
 use super::statistics::{Column, columns};
 use crate::error::{Error, Result};
@@ -31,6 +32,9 @@ const MAX_WAITING_BATCHES: usize = 6;
 
 /// Bytes of a file of a table, after which the next one begins.
 const TARGET_FILE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Threads that decode and encode on a machine that has them; a third one encodes where there is a third core.
+const OWN_THREADS: usize = 2;
 
 /// Between two looks whether the thread takes rows again.
 const POLL: Duration = Duration::from_micros(500);
@@ -77,6 +81,8 @@ pub(in crate::export) struct Files {
 
 struct Work {
     orders: SyncSender<Order>,
+    /// What whoever has rows may do meanwhile, where the thread does not take them yet.
+    jobs: Jobs,
     thread: JoinHandle<Result<Uploaded>>,
 }
 
@@ -165,14 +171,16 @@ impl Files {
     /// `System`: no thread can be started.
     pub(in crate::export) fn new(layout: Layout) -> Result<Self> {
         let (orders, received) = sync_channel(MAX_WAITING_BATCHES);
+        let jobs = Jobs::default();
+        let own = jobs.clone();
         let thread = std::thread::Builder::new()
             .name("parquet".into())
-            .spawn(move || Encoder::new(layout).run(&received))
+            .spawn(move || Encoder::new(layout, own).work(&received))
             .map_err(|error| {
                 Error::system(format!("A thread could not be started: {error}. Run again."))
                     .caused_by(error)
             })?;
-        Ok(Self { work: Some(Work { orders, thread }) })
+        Ok(Self { work: Some(Work { orders, jobs, thread }) })
     }
 
     /// Takes rows of the layout's schema.
@@ -202,16 +210,28 @@ impl Files {
                 Err(TrySendError::Full(back)) => order = back,
                 Err(TrySendError::Disconnected(_)) => return self.end().map(|_| false),
             }
-            std::thread::sleep(POLL);
+            if !work.jobs.help() {
+                std::thread::sleep(POLL);
+            }
         }
     }
 
-    fn order(&mut self, order: Order) -> Result<()> {
-        match &self.work {
-            Some(work) if work.orders.send(order).is_ok() => Ok(()),
-            // The thread ends before its time only with an error.
-            _ => self.end().map(|_| ()),
+    fn order(&mut self, mut order: Order) -> Result<()> {
+        while let Some(Work { orders, jobs, .. }) = &self.work {
+            match orders.try_send(order) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => break,
+                Err(TrySendError::Full(back)) => order = back,
+            }
+            if !jobs.help() {
+                if orders.send(order).is_ok() {
+                    return Ok(());
+                }
+                break;
+            }
         }
+        // The thread ends before its time only with an error.
+        self.end().map(|_| ())
     }
 
     /// Ends the last file, and gives all of them.
@@ -225,8 +245,9 @@ impl Files {
 
     fn end(&mut self) -> Result<Uploaded> {
         let died = || Error::bug("A thread died");
-        let Work { orders, thread } = self.work.take().ok_or_else(died)?;
+        let Work { orders, jobs, thread } = self.work.take().ok_or_else(died)?;
         drop(orders);
+        jobs.help_to_the_end();
         thread.join().map_err(|_| died())?
     }
 }
@@ -241,6 +262,7 @@ impl Drop for Files {
 /// What the thread works with.
 struct Encoder {
     layout: Layout,
+    jobs: Jobs,
     gathered: RowGroup,
     file: Option<OpenFile>,
     done: Uploaded,
@@ -253,9 +275,20 @@ struct OpenFile {
 }
 
 impl Encoder {
-    fn new(layout: Layout) -> Self {
+    fn new(layout: Layout, jobs: Jobs) -> Self {
         let done = Uploaded::none(layout.store.clone());
-        Self { layout, gathered: RowGroup::default(), file: None, done }
+        Self { layout, jobs, gathered: RowGroup::default(), file: None, done }
+    }
+
+    /// Takes orders to the end, with a helper where the machine has a core for one.
+    fn work(self, orders: &Receiver<Order>) -> Result<Uploaded> {
+        let cores = std::thread::available_parallelism().map_or(OWN_THREADS, usize::from);
+        let jobs = self.jobs.clone();
+        std::thread::scope(|scope| {
+            let _closing = jobs.until_dropped();
+            (OWN_THREADS..cores).take(1).for_each(|_| _ = scope.spawn(|| jobs.help_to_the_end()));
+            self.run(orders)
+        })
     }
 
     fn run(mut self, orders: &Receiver<Order>) -> Result<Uploaded> {
@@ -291,7 +324,7 @@ impl Encoder {
         };
         let key = self.layout.schema.index_of(self.layout.stream.key().name);
         let key = key.map_err(|error| fault(error.into()))?;
-        let written = file.write(group, key, &self.layout.schema);
+        let written = file.write(group, key, &self.layout.schema, &self.jobs);
         let size = file.writer.bytes_written();
         if let Err(error) = written {
             return Err(file.explain(error));
@@ -352,10 +385,11 @@ impl OpenFile {
         group: RowGroup,
         key: usize,
         schema: &SchemaRef,
+        jobs: &Jobs,
     ) -> Result<(), ParquetError> {
         let number = self.writer.flushed_row_groups().len();
         let writers = self.columns.create_column_writers(number)?;
-        let chunks = group.encode(schema, key, writers)?;
+        let chunks = group.encode(schema, key, writers, jobs)?;
         let mut row_group = self.writer.next_row_group()?;
         for chunk in chunks {
             chunk.append_to_row_group(&mut row_group)?;

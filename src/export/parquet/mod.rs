@@ -3,6 +3,7 @@
 mod encoding;
 mod files;
 mod hash;
+mod jobs;
 mod object;
 mod order;
 mod read;

@@ -1,17 +1,18 @@
 //! The rows of one row group: gathered as they come, sorted by key, encoded a column at a time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, DictionaryArray, RecordBatch, UInt32Array};
-use arrow_schema::{DataType, Field, SchemaRef};
+use arrow_schema::{DataType, FieldRef, SchemaRef};
 use arrow_select::concat::concat;
 use arrow_select::take::take;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::errors::{ParquetError, Result};
 
+use super::jobs::{Job, Jobs};
 use super::order::order;
 
 /// Rows of a row group at the most. More make a file no smaller, and memory larger.
@@ -23,14 +24,11 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Rows that are brought into order at a time.
 const ORDERED_ROWS: usize = 8192;
 
-/// Threads that encode columns of one row group.
-const ENCODING_THREADS: usize = 2;
-
 /// Texts of this many bytes on average are copied into order. The encoder looks at the size of a page only after some
 /// hundred texts that it takes out of a dictionary.
 const LONG_TEXT_BYTES: usize = 256;
 
-/// Rows that are encoded sooner than a second thread has begun, and given its memory back.
+/// Rows that are encoded sooner than a second thread has begun: they are not offered to another one.
 const FEW_ROWS: usize = 8192;
 
 /// Rows that become one row group.
@@ -42,9 +40,8 @@ pub(super) struct RowGroup {
 }
 
 /// A column that is to be encoded.
-struct Job<'a> {
-    column: usize,
-    field: &'a Field,
+struct Column {
+    field: FieldRef,
     parts: Vec<ArrayRef>,
     bytes: usize,
     writer: ArrowColumnWriter,
@@ -66,60 +63,57 @@ impl RowGroup {
         self.batches.first()
     }
 
-    /// Encodes every column, several at once, in the order of the column `key`. What a column needed is free when it is done.
+    /// Encodes every column in the order of the column `key`, with whoever helps. What a column needed is free when it is done.
     pub(super) fn encode(
         self,
         schema: &SchemaRef,
         key: usize,
         writers: Vec<ArrowColumnWriter>,
+        jobs: &Jobs,
     ) -> Result<Vec<ArrowColumnChunk>> {
         let keys = self.batches.iter().map(|batch| batch.column(key).as_primitive::<Int64Type>());
         let order = order(keys.map(|keys| &**keys.values()));
-        let fields = schema.fields().iter().zip(writers).enumerate();
-        let mut jobs: Vec<Job<'_>> = fields
-            .map(|(column, (field, writer))| {
-                let parts: Vec<_> =
-                    self.batches.iter().map(|batch| batch.column(column).clone()).collect();
-                let bytes = parts.iter().map(size).sum();
-                Job { column, field, parts, bytes, writer }
-            })
-            .collect();
+        let columns = schema.fields().iter().zip(writers).enumerate();
+        let columns = columns.map(|(place, (field, writer))| {
+            let parts: Vec<_> =
+                self.batches.iter().map(|batch| batch.column(place).clone()).collect();
+            let bytes = parts.iter().map(size).sum();
+            (place, Column { field: field.clone(), parts, bytes, writer })
+        });
+        let mut columns: Vec<_> = columns.collect();
         drop(self.batches);
         // With the largest first, no thread waits long for another one at the end.
-        jobs.sort_by_key(|job| std::cmp::Reverse(job.bytes));
-        let jobs: Vec<_> = jobs.into_iter().map(|job| Mutex::new(Some(job))).collect();
-        let next = AtomicUsize::new(0);
-        let work = || -> Result<Vec<(usize, ArrowColumnChunk)>> {
-            let mut chunks = Vec::new();
-            loop {
-                let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                    return Ok(chunks);
-                };
-                let job = job.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let Some(job) = job else { return Ok(chunks) };
-                chunks.push((job.column, job.encode(order.as_ref())?));
-            }
-        };
-        let mut chunks = std::thread::scope(|scope| {
-            let others = if self.rows <= FEW_ROWS { 0 } else { ENCODING_THREADS - 1 };
-            let others: Vec<_> = (0..others).map(|_| scope.spawn(work)).collect();
-            let mut chunks = work()?;
-            for other in others {
-                let died = |_| ParquetError::General("a thread died".into());
-                chunks.extend(other.join().map_err(died)??);
-            }
-            Ok::<_, ParquetError>(chunks)
-        })?;
-        chunks.sort_by_key(|(column, _)| *column);
-        Ok(chunks.into_iter().map(|(_, chunk)| chunk).collect())
+        columns.sort_by_key(|(_, column)| std::cmp::Reverse(column.bytes));
+        let (done, chunks) = channel();
+        let work = columns.into_iter().map(|(place, column)| {
+            let (order, done) = (order.clone(), done.clone());
+            // Whoever gave up the file does not wait for it.
+            Box::new(move || _ = done.send((place, column.encode(order.as_ref())))) as Job
+        });
+        if self.rows <= FEW_ROWS {
+            work.for_each(|job| job());
+        } else {
+            jobs.add(work);
+        }
+        drop(done);
+        while jobs.help() {}
+        let mut encoded = Vec::with_capacity(schema.fields().len());
+        for (place, chunk) in chunks {
+            encoded.push((place, chunk?));
+        }
+        if encoded.len() < schema.fields().len() {
+            return Err(ParquetError::General("a thread died".into()));
+        }
+        encoded.sort_by_key(|(place, _)| *place);
+        Ok(encoded.into_iter().map(|(_, chunk)| chunk).collect())
     }
 }
 
-impl Job<'_> {
+impl Column {
     fn encode(self, order: Option<&UInt32Array>) -> Result<ArrowColumnChunk> {
         let Self { field, parts, bytes, mut writer, .. } = self;
         let mut write = |array: &ArrayRef| -> Result<()> {
-            compute_leaves(field, array)?.iter().try_for_each(|leaf| writer.write(leaf))
+            compute_leaves(&field, array)?.iter().try_for_each(|leaf| writer.write(leaf))
         };
         // Where no row has a value, any order is the same.
         let is_empty = parts.iter().all(|part| part.null_count() == part.len());
