@@ -28,7 +28,7 @@ use crate::store::{Store, Upload};
 
 /// Batches that wait while a row group is encoded, so that the reply is decoded meanwhile. What the row group needs becomes less
 /// while they come.
-const MAX_WAITING_BATCHES: usize = 6;
+const MAX_WAITING_BATCHES: usize = 3;
 
 /// Bytes of a file of a table, after which the next one begins.
 const TARGET_FILE_BYTES: usize = 64 * 1024 * 1024;
