@@ -141,6 +141,11 @@ fn remote(text: &str, scheme: &str, rest: &str) -> Result<Url> {
         };
         return Err(Error::config(format!("`{text}` names no bucket or container. Use {form}.")));
     }
+    if url.port().is_some() {
+        return Err(Error::config(format!(
+            "`{text}` has a port, which no bucket or container has. Set the endpoint of a store in its variable, such as AWS_ENDPOINT_URL."
+        )));
+    }
     let trimmed = url.path().trim_end_matches('/').to_owned();
     url.set_path(&trimmed);
     Ok(url)
