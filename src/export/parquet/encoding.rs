@@ -7,6 +7,7 @@ use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, SortingColumn};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -85,4 +86,9 @@ fn repeats(column: &dyn Array) -> bool {
         }
         _ => false,
     }
+}
+
+/// The error of what the writer refuses, which is a fault of ours.
+pub(super) fn fault(error: ParquetError) -> Error {
+    Error::bug("A Parquet file could not be made").caused_by(error)
 }

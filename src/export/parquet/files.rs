@@ -2,7 +2,6 @@
 //! groups, encodes and uploads them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,14 +15,15 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, ParquetMetaData};
 use parquet::file::writer::SerializedFileWriter;
 
-use super::encoding;
+use super::encoding::{self, fault};
 use super::hash::{self, Hashed};
 use super::jobs::Jobs;
+use super::layout::{Layout, Names};
 use super::row_group::RowGroup;
 use super::statistics::{Column, columns};
 use crate::error::{Error, Result};
 use crate::model::Stream;
-use crate::model::arrow::{field_id, rows_schema, table_schema};
+use crate::model::arrow::field_id;
 use crate::store::{Store, Upload};
 
 /// Batches that wait while a row group is encoded, so that the reply is decoded meanwhile. What the row group needs becomes less
@@ -38,26 +38,6 @@ const OWN_THREADS: usize = 2;
 
 /// Between two looks whether the thread takes rows again.
 const POLL: Duration = Duration::from_micros(500);
-
-/// What the files of a run are to be.
-#[derive(Clone)]
-pub(in crate::export) struct Layout {
-    pub(in crate::export) store: Store,
-    pub(in crate::export) stream: &'static Stream,
-    pub(in crate::export) schema: SchemaRef,
-    /// What the footer says beside the product's own entries.
-    pub(in crate::export) footer: Vec<(&'static str, String)>,
-    pub(in crate::export) names: Names,
-}
-
-/// What files are called.
-#[derive(Clone)]
-pub(in crate::export) enum Names {
-    /// There is one, of this name.
-    One(Path),
-    /// There are as many as the rows need: their folder, and what their names begin with.
-    Many(Path, String),
-}
 
 /// A file that has been written.
 #[derive(Debug)]
@@ -89,57 +69,6 @@ struct Work {
 enum Order {
     Take(RecordBatch),
     Finish,
-}
-
-impl Layout {
-    /// Files that are to be one object, which is replaced.
-    pub(in crate::export) fn file(store: Store, path: Path, stream: &'static Stream) -> Self {
-        let schema = rows_schema(stream);
-        Self { store, stream, schema, footer: Vec::new(), names: Names::One(path) }
-    }
-
-    /// Files of a table.
-    pub(in crate::export) fn table(
-        store: Store,
-        folder: Path,
-        prefix: String,
-        stream: &'static Stream,
-    ) -> Self {
-        let schema = table_schema(stream);
-        Self { store, stream, schema, footer: Vec::new(), names: Names::Many(folder, prefix) }
-    }
-}
-
-impl Layout {
-    /// Leaves out columns, which the rows may have nevertheless.
-    pub(in crate::export) fn without(self, names: &[String]) -> Self {
-        let fields = self.schema.fields().iter();
-        let fields = fields.filter(|field| !names.contains(field.name())).cloned();
-        Self { schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())), ..self }
-    }
-
-    /// The columns that the files have, of rows that may have more.
-    fn columns_of(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        let fields = self.schema.fields();
-        if batch.num_columns() == fields.len() {
-            return Ok(batch);
-        }
-        let own = batch.schema();
-        let places: Vec<usize> =
-            fields.iter().filter_map(|field| own.index_of(field.name()).ok()).collect();
-        batch.project(&places).map_err(|error| fault(error.into()))
-    }
-}
-
-impl Names {
-    fn name(&self, number: usize) -> Path {
-        match self {
-            Self::One(path) => path.clone(),
-            Self::Many(folder, prefix) => {
-                folder.clone().join(format!("{prefix}-{number:05}.zstd.parquet"))
-            }
-        }
-    }
 }
 
 impl Uploaded {
@@ -410,8 +339,4 @@ impl OpenFile {
     fn explain(&self, error: ParquetError) -> Error {
         self.writer.inner().inner().failure().take().unwrap_or_else(|| fault(error))
     }
-}
-
-fn fault(error: ParquetError) -> Error {
-    Error::bug("A Parquet file could not be made").caused_by(error)
 }

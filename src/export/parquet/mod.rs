@@ -4,12 +4,14 @@ mod encoding;
 mod files;
 mod hash;
 mod jobs;
+mod layout;
 mod object;
 mod order;
 mod read;
 mod row_group;
 mod statistics;
 
-pub(super) use files::{Files, Layout, Uploaded, Written};
+pub(super) use files::{Files, Uploaded, Written};
+pub(super) use layout::Layout;
 pub(super) use read::Reader;
 pub(super) use statistics::{Bounds, Column};
