@@ -278,6 +278,16 @@ mod tests {
     }
 
     #[test]
+    fn only_a_later_version_is_called_newer() {
+        for (version, is_newer) in
+            [(0.5, false), (0.0, false), (-1.0, false), (1.5, true), (2.0, true)]
+        {
+            let text = read(json!({"version": version})).unwrap_err().to_string();
+            assert_eq!(text.contains("newer version"), is_newer, "{version}: {text}");
+        }
+    }
+
+    #[test]
     fn a_version_that_came_back_as_a_double_is_read() {
         let json = json!({"updatedOn": "2019-02-28T00:00:01Z", "version": 1.0});
         assert!(read(json).unwrap().is_some());

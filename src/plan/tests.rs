@@ -119,6 +119,16 @@ fn a_cursor_more_than_a_day_ahead_of_the_clock_is_not_believed() {
 }
 
 #[test]
+fn a_start_that_has_come_at_this_moment_is_no_warning() {
+    for (now, count) in [("2026-11-23T23:59:59.999999", 1), ("2026-11-24T00:00:00", 0)] {
+        let start = plan(&config(r#""start_date": "2026-11-24""#), Mode::FullRefresh, None);
+        let mut warnings = Vec::new();
+        start.warn_of_start(at(now), &mut warnings);
+        assert_eq!(warnings.len(), count, "{now} {:?} {warnings:?}", start.bound);
+    }
+}
+
+#[test]
 fn the_whole_list_is_asked_for_when_the_last_one_is_old_enough() {
     let cursor = at("2026-11-24T05:00:00");
     let plan = |members: &str, usual: Option<u64>, list: Option<&str>| {
@@ -138,6 +148,7 @@ fn the_whole_list_is_asked_for_when_the_last_one_is_old_enough() {
         ("", Some(24), Some("2026-11-24T06:00:00.000001"), true),
         (day, None, Some("2026-11-23T05:59:59"), true),
         (day, Some(1), Some("2026-11-24T00:00:00"), false),
+        (day, None, Some("2026-11-24T06:00:00"), false),
         (r#""full_list_hours": 0"#, None, Some("2026-11-24T06:00:00"), true),
         (r#""full_list_hours": 0, "code": "A""#, None, None, false),
         (r#""full_list_hours": 0, "include_inactive": false"#, None, None, false),

@@ -1,5 +1,5 @@
 //! Connections to object stores that follow no redirect, with which a session's token would go to another host,
-//! and that take a request which the store does not implement for a failure that lasts.
+//! that take a request which the store does not implement for a failure that lasts, and that note what leaves a creation in doubt.
 
 use std::time::Duration;
 
@@ -12,7 +12,9 @@ use object_store::client::{
 use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, NoProxy, Proxy};
 
-/// Connects as the library does, but for redirects and "501 Not Implemented".
+use super::doubt::Doubt;
+
+/// Connects as the library does, but for redirects, "501 Not Implemented" and the notes of a [`Doubt`].
 #[derive(Debug)]
 pub(super) struct Connector;
 
@@ -52,7 +54,12 @@ struct Client(reqwest::Client);
 #[async_trait]
 impl HttpService for Client {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        let response = self.0.call(request).await?;
+        let doubt = request.extensions().get::<Doubt>().cloned();
+        let answer = self.0.call(request).await;
+        if let Some(doubt) = doubt {
+            doubt.note(&answer);
+        }
+        let response = answer?;
         let status = response.status();
         if status != StatusCode::NOT_IMPLEMENTED {
             return Ok(response);

@@ -23,6 +23,7 @@ use object_store::{
 };
 
 use super::clock::Clock;
+use super::doubt::Doubt;
 use super::explain::kind;
 use crate::backoff::Backoff;
 use crate::error::Kind;
@@ -122,11 +123,13 @@ impl Creating {
         &self,
         path: &Path,
         payload: PutPayload,
-        opts: PutOptions,
+        mut opts: PutOptions,
     ) -> Result<PutResult> {
         let started = self.clock.now();
         let mut backoff = Backoff::new(FIRST_PAUSE, MAX_PAUSE);
         let own = Bytes::from(payload.clone());
+        let doubt = Doubt::default();
+        opts.extensions.insert(doubt.clone());
         let mut is_in_doubt = false;
         self.sent.paths().insert(path.clone());
         loop {
@@ -136,7 +139,7 @@ impl Creating {
             };
             let there = self.read(path).await;
             let is_time_up = self.clock.now().saturating_sub(started) >= self.window;
-            is_in_doubt |= kind(&answer) == Kind::Transient;
+            is_in_doubt |= kind(&answer) == Kind::Transient || doubt.is_there();
             match judge(path, &own, answer, there, is_in_doubt, is_time_up) {
                 Verdict::Created => return Ok(unnamed()),
                 Verdict::Again => self.clock.sleep(backoff.pause(fastrand::f64())).await,

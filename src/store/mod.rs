@@ -20,6 +20,7 @@ use crate::secret::Redactor;
 mod clock;
 mod connector;
 mod create;
+mod doubt;
 mod explain;
 mod open;
 mod place;

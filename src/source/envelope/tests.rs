@@ -244,6 +244,9 @@ fn json_that_is_no_object_is_distinguished_from_what_is_no_json() {
         "not found",
         "01",
         "1 x",
+        " 1 x",
+        "-1 x",
+        "-",
         "\"text",
         "[\"a\", ",
         "\0",
@@ -300,8 +303,13 @@ fn what_is_malformed_is_reported_with_its_position_in_the_reply() {
             "{reply}: {fault:?}"
         );
     }
-    let deep = format!(r#"{{"other": {}"#, "[".repeat(1000));
-    assert!(matches!(fails(deep), Fault::TooDeep { .. }));
+    let at_the_depth = |before: &str| {
+        let fault = fails(format!("{{{before}\"other\": {}", "[".repeat(1000)));
+        let Fault::TooDeep { at } = fault else { panic!("{fault:?}") };
+        at
+    };
+    assert_eq!(at_the_depth(r#""status": 1, "#), at_the_depth("") + 13);
+    assert_eq!(at_the_depth(&" ".repeat(100_000)), at_the_depth("") + 100_000);
 }
 
 #[test]

@@ -252,6 +252,25 @@ fn a_commit_that_lands_though_its_export_gave_up_finds_its_files() {
 }
 
 #[test]
+fn a_commit_that_may_have_landed_before_it_was_refused_keeps_its_files() {
+    for dialect in DIALECTS {
+        let (store, simulator) = (Store::start(Options::default()), simulator(30));
+        let connector = dialect.connector(&store, &simulator);
+        done(&export(&connector, &dialect.url("p"), &[]));
+        simulator.change(3);
+        // It lands, its answer is lost, and the right to see and to write it ends at that moment.
+        store.script(Rule::on("PUT", "").ending(&commit(1)).answers(503).after_applying());
+        store.script(Rule::on("PUT", "").ending(&commit(1)).answers(403).always());
+        store.script(Rule::on("GET", "").ending(&commit(1)).answers(403).always());
+        let answer = export(&connector, &dialect.url("p"), &[]);
+        assert_eq!(answer.code, Some(78), "{dialect:?}: {}", answer.stderr);
+        store.forget_script();
+        assert_eq!((lake(&store).version(), lake(&store).rows().len()), (1, 30), "{dialect:?}");
+        assert_eq!(done(&export(&connector, &dialect.url("p"), &[]))["committed"], false);
+    }
+}
+
+#[test]
 fn credentials_that_expire_between_upload_and_commit_leave_the_table_as_it_was() {
     for dialect in DIALECTS {
         let (store, simulator) = (Store::start(Options::default()), simulator(30));
