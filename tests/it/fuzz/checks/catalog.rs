@@ -50,15 +50,17 @@ pub fn check(bytes: &[u8]) -> String {
 }
 
 /// The schemas of its streams, in their order, or of those that `discover` prints; null where there is none. `None` is a list
-/// in place of an object, which the parser takes too.
+/// in place of an object, which the parser takes too, and what has both forms.
 fn entries(bytes: &[u8]) -> Vec<Option<Value>> {
     let json = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let json: Value = serde_json::from_slice(json).unwrap_or_default();
     let streams = [&json["streams"], &json["catalog"]["streams"]];
     let streams = streams.into_iter().find_map(Value::as_array).cloned().unwrap_or_default();
     let schema = |entry: &Value| {
-        let stream = if entry["stream"].is_null() { entry } else { &entry["stream"] };
-        stream["name"].is_string().then(|| stream["json_schema"].clone())
+        let inner = &entry["stream"];
+        let stream = if inner.is_null() { entry } else { inner };
+        let has_both = !inner.is_null() && entry.get("name").is_some();
+        (stream["name"].is_string() && !has_both).then(|| stream["json_schema"].clone())
     };
     streams.iter().map(schema).collect()
 }
