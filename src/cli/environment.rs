@@ -101,14 +101,24 @@ impl Environment {
 /// What only `export` and `show` ask.
 #[cfg(feature = "export")]
 impl Environment {
-    /// What glibc reads its threshold from (`mallopt(3)`).
+    /// From this size on, glibc takes a block from the system by itself (`mallopt(3)`).
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     pub(super) const MMAP_THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
+
+    /// From this size on, glibc gives back what is free at the end of a heap.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    pub(super) const TRIM_THRESHOLD: &str = "MALLOC_TRIM_THRESHOLD_";
+
+    /// How many heaps glibc has at the most.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    pub(super) const ARENA_MAX: &str = "MALLOC_ARENA_MAX";
 
     /// Whether the user has set how glibc allocates, or this program has.
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     pub(super) fn says_how_to_allocate() -> bool {
-        [Self::MMAP_THRESHOLD, "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some())
+        [Self::MMAP_THRESHOLD, Self::TRIM_THRESHOLD, Self::ARENA_MAX, "GLIBC_TUNABLES"]
+            .iter()
+            .any(|name| std::env::var_os(name).is_some())
     }
 
     /// What the environment says to the tools of object stores.

@@ -203,7 +203,7 @@ pub(super) fn run(
     signals: &Watch,
     report: Report,
 ) -> Result<(), Failed> {
-    memory::fix_threshold();
+    memory::set_up_heap();
     let progress = Progress::new(Stderr::new(level, Environment::singer_log_config().as_deref()));
     let stream = find(streams, options.stream.as_deref())?;
     if options.companies.is_used() {

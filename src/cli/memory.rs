@@ -2,24 +2,24 @@
 //!
 //! An export holds one row group after the other, in blocks of about a megabyte. As it is, glibc gives such blocks back to the system
 //! when they are freed, which costs a tenth of an export to get them again, until it has learnt to keep them: then it keeps what
-//! was freed in one thread from all others. So it is told to have one heap for all threads, to keep blocks of up to 8 MiB in it,
+//! was freed in one thread from all others. So it is set to have one heap for all threads, to keep blocks of up to 8 MiB in it,
 //! and to give back what is free at its end from 4 MiB on. It reads that from the environment alone, before the program begins.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use super::environment::Environment;
 
-/// What it is told (`mallopt(3)`).
+/// The settings (`mallopt(3)`).
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const SETTINGS: [(&str, &str); 3] = [
     (Environment::MMAP_THRESHOLD, "8388608"),
-    ("MALLOC_TRIM_THRESHOLD_", "4194304"),
-    ("MALLOC_ARENA_MAX", "1"),
+    (Environment::TRIM_THRESHOLD, "4194304"),
+    (Environment::ARENA_MAX, "1"),
 ];
 
 /// Starts the program again, as the same process, with these settings, unless the user has made some. Where
 /// that cannot be done it goes on as it is.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-pub(super) fn fix_threshold() {
+pub(super) fn set_up_heap() {
     use std::os::unix::process::CommandExt;
     if Environment::says_how_to_allocate() {
         return;
@@ -34,6 +34,6 @@ pub(super) fn fix_threshold() {
     let _ = std::process::Command::new(program).arg0(name).args(arguments).envs(SETTINGS).exec();
 }
 
-/// Other C libraries have no such threshold.
+/// Other C libraries have no such settings.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(super) fn fix_threshold() {}
+pub(super) fn set_up_heap() {}

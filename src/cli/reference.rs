@@ -44,8 +44,8 @@ const VARIABLES: [Row; 13] = [
     ("TERM", "dumb: no progress bar and no colours."),
     ("SINGER_SDK_LOG_CONFIG", "How Meltano wants messages: level, and lines of JSON."),
     (
-        "MALLOC_MMAP_THRESHOLD_",
-        "Set by the program itself, unless it or GLIBC_TUNABLES is set: it keeps memory small.",
+        "MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_, MALLOC_ARENA_MAX",
+        "Set by `export` itself, unless one of them or GLIBC_TUNABLES is set: memory stays small.",
     ),
     ("GLIBC_TUNABLES", "As above."),
 ];

@@ -3,7 +3,8 @@
 //! A store answers a conditional creation in more ways than the library distinguishes: its "already exists"
 //! may also mean our own write whose answer was lost, and for a conflict in which nothing was written.
 //! So after anything but a plain success the object is read back: our own bytes are success, none are a
-//! reason to try again unless the refusal will last, others are a conflict.
+//! reason to try again unless the refusal will last, others are a conflict. A refusal that lasts is one only if no try before it may
+//! have been done, the library's own among them ([`Doubt`]).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -139,7 +140,7 @@ impl Creating {
             };
             let there = self.read(path).await;
             let is_time_up = self.clock.now().saturating_sub(started) >= self.window;
-            is_in_doubt |= kind(&answer) == Kind::Transient || doubt.is_there();
+            is_in_doubt |= kind(&answer) == Kind::Transient || doubt.is_left();
             match judge(path, &own, answer, there, is_in_doubt, is_time_up) {
                 Verdict::Created => return Ok(unnamed()),
                 Verdict::Again => self.clock.sleep(backoff.pause(fastrand::f64())).await,

@@ -28,7 +28,7 @@ impl Doubt {
     }
 
     /// Whether a try may have been done.
-    pub(super) fn is_there(&self) -> bool {
+    pub(super) fn is_left(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
 }
@@ -73,7 +73,7 @@ mod tests {
         ] {
             let doubt = Doubt::default();
             doubt.note(&Err(HttpError::new(kind, std::io::Error::other("x"))));
-            assert_eq!(doubt.is_there(), expected, "{kind:?}");
+            assert_eq!(doubt.is_left(), expected, "{kind:?}");
         }
     }
 }

@@ -214,8 +214,10 @@ impl Encoder {
         let cores = std::thread::available_parallelism().map_or(OWN_THREADS, usize::from);
         let jobs = self.jobs.clone();
         std::thread::scope(|scope| {
-            let _closing = jobs.until_dropped();
-            (OWN_THREADS..cores).take(1).for_each(|_| _ = scope.spawn(|| jobs.help_to_the_end()));
+            let _closing = jobs.close_when_dropped();
+            if cores > OWN_THREADS {
+                scope.spawn(|| jobs.help_to_the_end());
+            }
             self.run(orders)
         })
     }

@@ -26,8 +26,8 @@ struct Waiting {
 pub(super) struct Closing(Jobs);
 
 impl Jobs {
-    /// Jobs that end with the value that this gives.
-    pub(super) fn until_dropped(&self) -> Closing {
+    /// What closes them, so that whoever helps to the end returns.
+    pub(super) fn close_when_dropped(&self) -> Closing {
         Closing(self.clone())
     }
 
@@ -87,7 +87,7 @@ mod tests {
     fn each_piece_of_work_is_done_once_and_who_helps_to_the_end_returns() {
         let (jobs, done) = (Jobs::default(), Arc::new(AtomicUsize::new(0)));
         std::thread::scope(|scope| {
-            let closing = jobs.until_dropped();
+            let closing = jobs.close_when_dropped();
             scope.spawn(|| jobs.help_to_the_end());
             scope.spawn(|| jobs.help_to_the_end());
             for _ in 0..10 {

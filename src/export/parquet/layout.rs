@@ -49,9 +49,7 @@ impl Layout {
         let schema = table_schema(stream);
         Self { store, stream, schema, footer: Vec::new(), names: Names::Many(folder, prefix) }
     }
-}
 
-impl Layout {
     /// Leaves out columns, which the rows may have nevertheless.
     pub(in crate::export) fn without(self, names: &[String]) -> Self {
         let fields = self.schema.fields().iter();

@@ -408,3 +408,27 @@ fn it_is_the_same_program_under_each_of_its_names() {
         assert_eq!(said[0].0.0, Some(0), "{said:?}");
     }
 }
+
+#[cfg(target_env = "gnu")]
+#[test]
+fn an_export_sets_up_its_heap_unless_the_user_did() {
+    let others = ["MALLOC_MMAP_THRESHOLD_=", "MALLOC_TRIM_THRESHOLD_="];
+    for (given, expected, sets_the_others) in [(None, "1", true), (Some("3"), "3", false)] {
+        let simulator = simulator(10);
+        simulator.reply_next(Reply::json(SAMPLE).delivered(Delivery::Stall(50)));
+        let connector = Connector::of(&simulator).with("request_timeout_seconds", 20);
+        connector.prepare_read();
+        let mut command = connector.command(&["export", "--config", "config.json", "--to", "lake"]);
+        command.envs(given.map(|number| ("MALLOC_ARENA_MAX", number)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        eventually("the request arrives", || simulator.requests().len() == 1);
+        let environment = fs::read(format!("/proc/{}/environ", child.id())).unwrap();
+        let environment = String::from_utf8_lossy(&environment);
+        let has = |start: &str| environment.split('\0').any(|entry| entry.starts_with(start));
+        assert!(has(&format!("MALLOC_ARENA_MAX={expected}")), "{given:?}: {environment}");
+        assert!(others.iter().all(|name| has(name) == sets_the_others), "{given:?}: {environment}");
+        child.kill().unwrap();
+        wait(&mut child);
+    }
+}

@@ -120,9 +120,8 @@ fn a_fault_behind_two_conditions_is_found_and_its_input_kept() {
 #[test]
 fn an_input_that_takes_for_ever_is_found_and_kept() {
     fn stuck(bytes: &[u8]) -> String {
-        // It has to end with the program.
-        while bytes.len() > 2 {
-            std::thread::sleep(std::time::Duration::from_millis(100));
+        if bytes.len() > 2 {
+            std::thread::sleep(std::time::Duration::from_secs(30));
         }
         String::new()
     }

@@ -10,14 +10,13 @@ use std::time::{Duration, Instant};
 use kometsales::error::{Error, Kind, Result};
 use kometsales::model::arrow::Selection;
 use kometsales::network::Proxies;
-use kometsales::output::rows::Lines;
 use kometsales::source::{Machine, Scratch, Source};
 use kometsales::streams::customers::CUSTOMERS;
 
 use super::raw_reply::{Raw, read};
 use super::redaction::{MARKER, shows};
 use super::refused;
-use super::reply::Reading;
+use super::reply::{Reading, take_lines};
 
 /// No reply that a server has sent whole, or given up, takes longer.
 const LONGEST: Duration = Duration::from_secs(8);
@@ -123,18 +122,9 @@ fn receive(address: SocketAddr) -> Result<Vec<String>> {
     let plan = reading.plan.for_lines();
     let source = Source::new(&reading.config, machine, &());
     let mut accepted = source.receive(&plan, &mut ())?;
-    let mut lines = Vec::new();
-    let form = Lines::new(plan.stream, &plan.selection, "", "");
-    while let Some(batch) = accepted.batches.next_batch()? {
-        let rows = form.rows(&batch)?;
-        for row in 0..batch.num_rows() {
-            let mut line = Vec::new();
-            rows.write(row, &mut line)?;
-            lines.push(String::from_utf8(line).unwrap());
-        }
-    }
+    let lines = take_lines(&mut accepted.batches, &plan)?;
     assert_eq!(accepted.batches.finish()?.rows(), lines.len() as u64);
-    Ok(lines)
+    Ok(lines.into_iter().map(|(line, _)| line).collect())
 }
 
 /// The lines of a body at hand.

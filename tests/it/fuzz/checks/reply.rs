@@ -9,7 +9,7 @@ use kometsales::model::{Timestamp, Zone};
 use kometsales::output::rows::Lines;
 use kometsales::plan::{Mode, Plan, Request};
 use kometsales::receipt::Receipt;
-use kometsales::source::{Scratch, prove};
+use kometsales::source::{Batches, Scratch, prove};
 use kometsales::state::State;
 use kometsales::streams::customers::CUSTOMERS;
 use serde::de::IgnoredAny;
@@ -30,6 +30,21 @@ pub struct Proved {
     pub receipt: Receipt,
     /// The state behind it.
     pub state: State,
+}
+
+/// Takes the rows as lines, each with which of its values became null.
+pub(super) fn take_lines(batches: &mut Batches, plan: &Plan) -> Result<Vec<(String, u64)>> {
+    let form = Lines::new(plan.stream, &plan.selection, "", "");
+    let mut lines = Vec::new();
+    while let Some(batch) = batches.next_batch()? {
+        let rows = form.rows(&batch)?;
+        for row in 0..batch.num_rows() {
+            let mut line = Vec::new();
+            rows.write(row, &mut line)?;
+            lines.push((String::from_utf8(line).unwrap(), rows.nulled(row)));
+        }
+    }
+    Ok(lines)
 }
 
 /// What a reply is read for.
@@ -79,17 +94,7 @@ impl Reading {
         let mut accepted = prove(body, plan, config, *now, scratch, &())?;
         let mut rejects = Vec::new();
         accepted.first_rejects(u64::MAX, |reject| rejects.push((reject.path, reject.reason)))?;
-        let (mut lines, mut nulled) = (Vec::new(), Vec::new());
-        let form = Lines::new(plan.stream, &plan.selection, "", "");
-        while let Some(batch) = accepted.batches.next_batch()? {
-            let rows = form.rows(&batch)?;
-            for row in 0..batch.num_rows() {
-                let mut line = Vec::new();
-                rows.write(row, &mut line)?;
-                lines.push(String::from_utf8(line).unwrap());
-                nulled.push(rows.nulled(row));
-            }
-        }
+        let (lines, nulled) = take_lines(&mut accepted.batches, plan)?.into_iter().unzip();
         let state = accepted.batches.finish()?.state().clone();
         Ok(Proved { lines, nulled, rejects, receipt: accepted.receipt, state })
     }
