@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use clap::Args;
-use indicatif::HumanCount;
+use indicatif::{DecimalBytes, HumanCount};
 use serde_json::Value;
 
 use super::environment::Environment;
@@ -174,7 +174,11 @@ fn export(
     let turn = |name: &Name| turns.turn(name);
     let commit = |handed_in| turns.commit(handed_in);
     let told = |line: &Line| report.line(line);
-    let mut summary = companies::run(chosen, pace, interrupt, turn, &commit, told)?;
+    let ended = companies::run(chosen, pace, interrupt, turn, &commit, told);
+    // It is noted with the rows, however the run ended after them.
+    let vacuumed = turns.vacuum();
+    let mut summary = ended?;
+    summary.vacuumed(vacuumed);
     progress.end();
     if let To::Shared(table, _) = &turns.to {
         summary.commits = Some(table.commits());
@@ -318,6 +322,10 @@ fn text(summary: &Summary, place: &str, stream: &Stream, paint: Paint) -> String
         lines.push(("left", format!("{left} not started: the run stopped ({why})")));
     }
     lines.push(("rows", format!("{} written", plural(summary.rows, stream.record))));
+    if let Some(vacuumed) = summary.vacuumed {
+        let files = plural(vacuumed.count, "file");
+        lines.push(("vacuum", format!("{files} removed, {}", DecimalBytes(vacuumed.bytes))));
+    }
     lines.push(("requests", HumanCount(summary.requests).to_string()));
     lines.push(("seconds", format!("{:.3}", summary.seconds)));
     let lines =

@@ -78,7 +78,8 @@ pub(super) struct Options {
     /// Replace a file or a table by less than half of its rows
     #[arg(long)]
     allow_shrink: bool,
-    /// After a commit, at most once a day, remove files that no version of this age needs: 7d
+    /// After a commit, at most once a day, remove files that no version of this age needs: 7d. With --one-table after the last
+    /// commit
     #[arg(long, value_name = "AGE", value_parser = age)]
     vacuum: Option<Duration>,
     /// End with one JSON object in place of a summary
@@ -142,8 +143,8 @@ impl Options {
             );
         }
         refuse_short(self.vacuum)?;
-        if self.companies.is_one_table() {
-            self.check_one_table(is_table)?;
+        if self.companies.is_one_table() && !is_table {
+            return Err("--one-table is for tables: name a folder with --to, or leave it out");
         }
         if self.to == Some(Destination::Stdout) && self.check {
             return Err("--check has nothing to test where the rows go to stdout");
@@ -153,19 +154,6 @@ impl Options {
 }
 
 impl Options {
-    /// Options that mean nothing for one table of many companies.
-    fn check_one_table(&self, is_table: bool) -> Result<(), &'static str> {
-        if !is_table {
-            return Err("--one-table is for tables: name a folder with --to, or leave it out");
-        }
-        if self.vacuum.is_some() {
-            return Err(
-                "--vacuum is for the tables of single companies: after an export with --one-table, run `kometsales vacuum` with its place",
-            );
-        }
-        Ok(())
-    }
-
     /// Options that mean nothing where nothing is exported.
     fn check_forget(&self) -> Result<(), &'static str> {
         if !matches!(self.to, Some(Destination::Table(_))) {

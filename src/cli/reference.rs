@@ -181,7 +181,7 @@ const COMPANY: [Row; 6] = [
 ];
 
 /// Keys of the object in `{\"summary\": …}`, the last line.
-const SUMMARY: [Row; 14] = [
+const SUMMARY: [Row; 15] = [
     ("companies", "Companies of this run."),
     ("exported", "Companies that were exported."),
     ("compared", "Companies that were compared, in a dry run."),
@@ -198,6 +198,10 @@ const SUMMARY: [Row; 14] = [
     (
         "rebases",
         "With `--one-table`: how many of them went on top of what another run had committed meanwhile.",
+    ),
+    (
+        "vacuumed",
+        "What `--vacuum` removed after the commits: `count` files and `bytes`; missing if there was none.",
     ),
 ];
 

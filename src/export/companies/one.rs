@@ -10,6 +10,7 @@ use super::tokens::Tokens;
 use crate::config::{Config, UnknownKeys};
 use crate::error::{Error, Result};
 use crate::export::destination::TablePlace;
+use crate::export::report::Vacuumed;
 use crate::export::table::{Ended, HandIn, SharedTable, Table, TableOptions};
 use crate::export::{Exported, How, export, table};
 use crate::interrupt::Interrupt;
@@ -187,7 +188,13 @@ impl Turns<'_> {
     pub fn commit(&self, handed_in: Vec<HandIn>) -> Vec<(String, Ended)> {
         // Nothing is handed in for another place.
         let To::Shared(shared, _) = &self.to else { return Vec::new() };
-        shared.commit(handed_in, self.log)
+        shared.commit(handed_in, now(), self.log)
+    }
+
+    /// The vacuum after the last commit to the table of all, if it is due; what it removed.
+    pub fn vacuum(&self) -> Option<Vacuumed> {
+        let To::Shared(shared, _) = &self.to else { return None };
+        shared.vacuum(self.log)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::name::{Name, Shard};
 use crate::error::{Error, Kind};
 use crate::export::difference::Difference;
-use crate::export::report::Report;
+use crate::export::report::{Report, Vacuumed};
 
 /// What a run calls itself that the user ended.
 pub const INTERRUPTED: &str = "interrupted";
@@ -110,6 +110,9 @@ pub struct Summary {
     /// How many of them went on top of what another writer had committed meanwhile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rebases: Option<u64>,
+    /// What the vacuums after the commits removed, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vacuumed: Option<Vacuumed>,
     /// The kind that decides over the exit code.
     #[serde(skip)]
     worst: Option<Kind>,
@@ -140,6 +143,7 @@ impl Summary {
             Outcome::Exported { report, requests, .. } => {
                 self.exported += 1;
                 self.rows += report.rows;
+                self.vacuumed(report.vacuumed);
                 self.requests += u64::from(*requests);
             }
             Outcome::Compared { requests, .. } => {
@@ -161,6 +165,14 @@ impl Summary {
                 self.weigh(kind);
             }
         }
+    }
+
+    /// A table was vacuumed, unless none was.
+    pub fn vacuumed(&mut self, removed: Option<Vacuumed>) {
+        let Some(removed) = removed else { return };
+        let all = self.vacuumed.get_or_insert_default();
+        all.count += removed.count;
+        all.bytes += removed.bytes;
     }
 
     /// The run itself failed, whatever became of its companies.

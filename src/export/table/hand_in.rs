@@ -15,6 +15,7 @@ use crate::export::mask::Mask;
 use crate::export::mode::TableMode;
 use crate::export::parquet::Uploaded;
 use crate::export::report::Report;
+use crate::model::Timestamp;
 
 /// The uploaded files of a company and what else their commit says. Dropped before it is committed, it removes the files
 /// again.
@@ -70,11 +71,15 @@ impl HandIn {
         &self.company
     }
 
-    /// The change of a version that still has the part for which it was made.
+    /// The change of a version that still has the part for which it was made. `vacuumed_at` is noted where a vacuum follows.
     ///
     /// # Errors
     /// `System`: a file of another company is in it, which is a bug.
-    pub(super) fn change(&self, version: Option<&Version>) -> Result<Change<'_>> {
+    pub(super) fn change(
+        &self,
+        version: Option<&Version>,
+        vacuumed_at: Option<Timestamp>,
+    ) -> Result<Change<'_>> {
         let next = version.map_or(0, |version| version.number() + 1);
         let files = version.map(|version| version.files.as_slice()).unwrap_or_default();
         let own = (0..files.len())
@@ -87,7 +92,11 @@ impl HandIn {
         let made = self.report.table_rows.map(|rows| Made { version: next, rows });
         Ok(Change {
             company: Some(&self.company),
-            note: Note { made, ..self.note.clone() },
+            note: Note {
+                made,
+                vacuumed_at: vacuumed_at.or(self.note.vacuumed_at),
+                ..self.note.clone()
+            },
             added: &self.uploaded.files,
             removed,
             left_out: self.left_out.clone(),

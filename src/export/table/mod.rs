@@ -11,6 +11,7 @@ mod contents;
 mod copy;
 mod deletes;
 mod dry_run;
+mod due;
 mod filled;
 mod forget;
 mod fresh;
@@ -77,9 +78,6 @@ use crate::plan::Plan;
 use crate::sink::{Reply, Sink};
 use crate::state::State;
 use crate::store::Store;
-
-/// Between two vacuums that follow exports, in microseconds: a day.
-const VACUUM_PAUSE_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
 
 /// What an export does with a table.
 #[derive(Debug, Clone, Copy)]
@@ -166,33 +164,22 @@ impl<'a> Table<'a> {
         self.handed_in.take()
     }
 
-    /// When the table counts as vacuumed with a commit at this time: then, where a vacuum is due.
+    /// When the table counts as vacuumed with a commit at this time: then, where a vacuum is due. In a table of many companies
+    /// their common commit decides.
     fn vacuumed_at(&self, now: Timestamp) -> Option<Timestamp> {
         let noted = self.version.as_ref().and_then(|version| version.note.as_ref());
         let last = noted.and_then(|noted| noted.vacuumed_at);
-        let is_due = last.is_none_or(|last| {
-            // A time that is yet to come is of a clock that was wrong.
-            last > now || now.micros() - last.micros() >= VACUUM_PAUSE_MICROS
-        });
-        if self.options.vacuum.is_some() && is_due { Some(now) } else { last }
+        let is_own = self.options.vacuum.is_some() && self.base.is_none();
+        if is_own && due::is_due(last, now) { Some(now) } else { last }
     }
 
-    /// The vacuum after a commit. The rows are committed, so its failure is a warning.
+    /// The vacuum after a commit.
     fn vacuum(&mut self) {
         let Some(retain) = self.options.vacuum.filter(|_| self.is_vacuum_due) else { return };
-        let options =
-            VacuumOptions { retain: Some(retain), rejects: REJECTS_RETENTION, is_dry_run: false };
         let Log { store, folder, stream, .. } = &self.log;
-        let folder = TableFolder(folder.clone());
-        match vacuum::vacuum(store.clone(), folder, stream, &options, self.messages) {
-            Ok(done) => {
-                if let Some(report) = &mut self.report {
-                    report.vacuumed = Some(done.total());
-                }
-            }
-            Err(error) => self
-                .messages
-                .warn(&format!("The rows are committed, but the vacuum after it failed: {error}")),
+        let vacuumed = due::follow(store, folder, stream, retain, self.messages);
+        if let Some(report) = &mut self.report {
+            report.vacuumed = vacuumed;
         }
     }
 

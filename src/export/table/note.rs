@@ -24,6 +24,12 @@ pub(super) fn company_of(domain: &str) -> Option<&str> {
     domain.strip_prefix(DOMAIN)?.strip_prefix('.')
 }
 
+/// When a vacuum was noted in a note, whatever else can be read of it.
+pub(super) fn vacuumed_at(text: &str) -> Option<Timestamp> {
+    let json: Value = serde_json::from_str(text).ok()?;
+    json["vacuumed_at"].as_str().and_then(|time| Zone::UTC.parse(time))
+}
+
 /// The version of the note's form. A newer one is refused.
 const VERSION: u64 = 1;
 

@@ -4,17 +4,17 @@
 //! A commit that another writer has overtaken is made again on the new version, with the same files. Only a company whose
 //! own part the other writer has changed has to begin again.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::check::{check, check_shared};
 use super::commit::{Change, Committed};
 use super::hand_in::{Base, HandIn, Part};
 use super::log::{Log, Version};
-use super::{Table, TableOptions, locate, masking, refuse_encoded};
+use super::{Table, TableOptions, due, locate, masking, note, refuse_encoded};
 use crate::error::{Error, Result};
 use crate::export::destination::TablePlace;
-use crate::export::report::{Report, run_name};
+use crate::export::report::{Report, Vacuumed, run_name};
 use crate::log::{Level, Log as Messages};
 use crate::model::{Stream, Timestamp};
 use crate::store::Store;
@@ -32,6 +32,8 @@ pub struct SharedTable {
     newest: Mutex<Newest>,
     commits: AtomicU64,
     rebases: AtomicU64,
+    /// Whether a commit of this run noted that a vacuum follows.
+    is_vacuum_due: AtomicBool,
 }
 
 /// The newest version that is known.
@@ -84,6 +86,7 @@ impl SharedTable {
             newest: Mutex::new(newest),
             commits: AtomicU64::new(0),
             rebases: AtomicU64::new(0),
+            is_vacuum_due: AtomicBool::new(false),
         })
     }
 
@@ -169,8 +172,29 @@ impl SharedTable {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Commits what companies have handed in, all at once, and says what became of each. It is for one thread.
-    pub fn commit(&self, handed_in: Vec<HandIn>, messages: &dyn Messages) -> Vec<(String, Ended)> {
+    /// When the table counts as vacuumed with a commit to a version at this time, if a vacuum is due. The first commit of a
+    /// run decides that one follows its last: whoever commits later sees it noted, so of several runs one has it.
+    fn vacuumed_at(&self, version: Option<&Version>, now: Timestamp) -> Option<Timestamp> {
+        self.options.vacuum?;
+        let notes = version.and_then(|version| version.companies.as_ref());
+        let noted = notes.into_iter().flat_map(|notes| notes.values());
+        due::is_due(noted.filter_map(|text| note::vacuumed_at(text)), now).then_some(now)
+    }
+
+    /// The vacuum after the last commit of the run, if it is due; what it removed. Its failure is a warning.
+    pub fn vacuum(&self, messages: &dyn Messages) -> Option<Vacuumed> {
+        let is_due = self.is_vacuum_due.load(Ordering::Relaxed);
+        let retain = self.options.vacuum.filter(|_| is_due)?;
+        due::follow(&self.store, &self.log.folder, self.log.stream, retain, messages)
+    }
+
+    /// Commits at this time what companies have handed in, all at once, and says what became of each. It is for one thread.
+    pub fn commit(
+        &self,
+        handed_in: Vec<HandIn>,
+        now: Timestamp,
+        messages: &dyn Messages,
+    ) -> Vec<(String, Ended)> {
         let mut ended = Vec::new();
         let mut waiting = handed_in;
         for _ in 0..=MAX_CONFLICTS {
@@ -184,8 +208,9 @@ impl SharedTable {
             waiting = rest;
             ended.extend(overtaken.into_iter().map(|one| (one.company.clone(), Ended::Overtaken)));
             self.count_rebase(version, &waiting);
+            let vacuumed_at = self.vacuumed_at(version, now);
             let changes: Result<Vec<Change<'_>>> =
-                waiting.iter().map(|one| one.change(version)).collect();
+                waiting.iter().map(|one| one.change(version, vacuumed_at)).collect();
             let committed = match changes {
                 Ok(changes) if changes.is_empty() => return ended,
                 Ok(changes) => self.log.commit(version, &changes, messages),
@@ -195,6 +220,7 @@ impl SharedTable {
             match committed {
                 Ok(Committed::As(number)) => {
                     self.commits.fetch_add(1, Ordering::Relaxed);
+                    self.is_vacuum_due.fetch_or(vacuumed_at.is_some(), Ordering::Relaxed);
                     let place = self.log.place();
                     let committed =
                         waiting.into_iter().map(|one| committed_as(one, number, &place, messages));

@@ -12,6 +12,8 @@ mod stops;
 mod stream;
 mod tokens;
 
+pub(super) use signals::{end, signal};
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ use serde_json::{Value, json};
 
 use crate::support::answer::Answer;
 use crate::support::lake::Lake;
+use crate::support::store::Store;
 use crate::support::{Connector, finish};
 
 /// A simulator of many companies, and the folder with a token a company.
@@ -56,6 +59,16 @@ impl Many {
     /// The same with another setting for all.
     pub(super) fn setting(self, key: &str, value: impl Into<Value>) -> Self {
         Self { connector: self.connector.with(key, value), ..self }
+    }
+
+    /// The same with a scripted bucket in its environment.
+    pub(super) fn in_bucket(self, store: &Store) -> Self {
+        let Self { simulator, connector } = self;
+        let connector = store
+            .s3_environment()
+            .iter()
+            .fold(connector, |connector, (name, value)| connector.with_environment(name, value));
+        Self { simulator, connector }
     }
 
     /// The folder with the tokens.

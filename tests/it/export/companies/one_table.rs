@@ -393,16 +393,6 @@ fn after_any_end_the_same_run_again_is_as_if_nothing_had_happened() {
     assert!(ended_before >= 5, "the moments were all too late: {ended_before}");
 }
 
-/// The program with a scripted bucket in its environment.
-fn in_bucket(many: Many, store: &Store) -> Many {
-    let Many { simulator, connector } = many;
-    let environment = store.s3_environment();
-    let connector = environment
-        .iter()
-        .fold(connector, |connector, (name, value)| connector.with_environment(name, value));
-    Many { simulator, connector }
-}
-
 fn commit(version: usize) -> String {
     format!("_delta_log/{version:020}.json")
 }
@@ -425,7 +415,7 @@ fn a_commit_whose_answer_is_lost_is_committed_once_for_all() {
         ("409 and nothing written", Rule::on("PUT", "").ending(&commit(0)).answers(409)),
     ] {
         let store = Store::start(StoreOptions::default());
-        let many = in_bucket(Many::of(5, 10, &[]).setting("retry_window_seconds", 4), &store);
+        let many = Many::of(5, 10, &[]).setting("retry_window_seconds", 4).in_bucket(&store);
         store.script(rule);
         let run = many.export("s3://bucket/p", &[ONE]);
         assert_eq!((run.code(), run.summary["exported"].as_u64()), (0, Some(5)), "{name} {run:?}");
@@ -439,7 +429,7 @@ fn a_commit_whose_answer_is_lost_is_committed_once_for_all() {
 fn a_commit_in_doubt_is_looked_for_and_what_may_be_in_it_stays() {
     // The commit lands, its answer is lost, and it cannot be read back for as long as anybody tries.
     let store = Store::start(StoreOptions::default());
-    let many = in_bucket(Many::of(12, 10, &[]).setting("retry_window_seconds", 0), &store);
+    let many = Many::of(12, 10, &[]).setting("retry_window_seconds", 0).in_bucket(&store);
     store.script(Rule::on("PUT", "").ending(&commit(0)).answers(503).after_applying().always());
     store.script(Rule::on("GET", "").ending(&commit(0)).answers(503).always());
     let run = many.export("s3://bucket/p", &[ONE]);
@@ -451,7 +441,7 @@ fn a_commit_in_doubt_is_looked_for_and_what_may_be_in_it_stays() {
 #[test]
 fn a_place_that_takes_no_commit_ends_the_run() {
     let store = Store::start(StoreOptions::default());
-    let many = in_bucket(Many::of(120, 5, &[]).setting("retry_window_seconds", 0), &store);
+    let many = Many::of(120, 5, &[]).setting("retry_window_seconds", 0).in_bucket(&store);
     store.script(Rule::on("PUT", "").ending(&commit(0)).answers(503).always());
     let run = many.export("s3://bucket/p", &[ONE, "--jobs", "2"]);
     assert_eq!((run.code(), run.summary["stopped"].as_str()), (75, Some("transient")), "{run:?}");
@@ -462,10 +452,10 @@ fn a_place_that_takes_no_commit_ends_the_run() {
 /// While the first commit of a run is on its way, another run commits some of its companies.
 fn overtaken_by(companies: &'static [&'static str]) -> (Many, Run, Lake) {
     let store = Store::start(StoreOptions::default());
-    let many = in_bucket(Many::of(6, 10, &[]).setting("retry_window_seconds", 4), &store);
+    let many = Many::of(6, 10, &[]).setting("retry_window_seconds", 4).in_bucket(&store);
     assert_eq!(many.export("s3://bucket/p", &[ONE]).code(), 0);
     many.simulator.change(3);
-    let other = in_bucket(Many::of(6, 10, &[]), &store);
+    let other = Many::of(6, 10, &[]).in_bucket(&store);
     let other = other.setting("base_url", many.simulator.base_url());
     let fast = move |_: &Store| {
         let picked = companies.iter().flat_map(|name| ["--company", name]);

@@ -150,6 +150,7 @@ impl World {
     }
 
     fn commit(&mut self, writer: usize) {
+        let now = self.now();
         let Writer { table, waiting, mode } = &mut self.writers[writer];
         let mode = *mode;
         let mut expected = BTreeMap::new();
@@ -158,7 +159,7 @@ impl World {
             expected.insert(COMPANIES[company], (company, customers, changes));
             handed_in.push(one);
         }
-        let ended = table.commit(handed_in, &());
+        let ended = table.commit(handed_in, now, &());
         assert_eq!(ended.len(), expected.len());
         let (mut again, mut versions) = (Vec::new(), BTreeSet::new());
         for (name, ended) in ended {

@@ -10,12 +10,12 @@ use super::{Many, Run};
 use crate::support::answer::Answer;
 use crate::support::{collect, eventually, wait};
 
-pub(super) fn signal(child: &Child, name: &str) {
+pub(in crate::export) fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
     assert!(sent.unwrap().success());
 }
 
-pub(super) fn end(mut child: Child) -> Answer {
+pub(in crate::export) fn end(mut child: Child) -> Answer {
     let (stdout, stderr) = (collect(child.stdout.take()), collect(child.stderr.take()));
     let status = wait(&mut child);
     Answer::new(status, stdout.join().unwrap(), &stderr.join().unwrap(), Duration::ZERO)

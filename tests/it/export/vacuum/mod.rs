@@ -4,6 +4,7 @@ mod after_export;
 mod files;
 mod log;
 mod many;
+mod one_table;
 mod refusals;
 mod small;
 mod stores;
