@@ -78,6 +78,8 @@ fn it_follows_a_commit_at_most_once_a_day_whichever_company_was_committed() {
     age_all(&many, 8 * DAY);
     let others = ["--company", "company-0001", "--company", "company-0003"];
     assert_eq!(vacuumed(&many, &[&VACUUM[..], &others].concat()), Value::Null);
+    let none = noted_time(&many.shared("lake"), "company-0001");
+    assert!(none.is_null(), "what no vacuum follows notes none");
     let first = noted_time(&lake, "company-0002");
     many.simulator.change(20);
     assert_eq!(vacuumed(&many, &WHOLE), Value::Null);
