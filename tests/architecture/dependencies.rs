@@ -49,6 +49,27 @@ fn what_must_be_there_once_is_there_once() {
     }
 }
 
+/// What the fuzzer needs, and nothing else.
+const OF_FUZZING: [&str; 3] = ["arbitrary", "kometsales-fuzz", "libfuzzer-sys"];
+
+#[test]
+fn what_is_fuzzed_is_made_of_the_versions_that_are_shipped() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let [shipped, fuzzed] =
+        ["Cargo.lock", "fuzz/Cargo.lock"].map(|lock| fs::read_to_string(root.join(lock)).unwrap());
+    let (shipped, fuzzed) = (versions(&shipped), versions(&fuzzed));
+    assert!(fuzzed.contains_key("object_store"), "{fuzzed:?}");
+    for (name, own) in &fuzzed {
+        let is_shipped = own
+            .iter()
+            .all(|version| shipped.get(name).is_some_and(|versions| versions.contains(version)));
+        assert!(
+            is_shipped || OF_FUZZING.contains(name),
+            "{name} {own:?}: run `cp Cargo.lock fuzz/ && cd fuzz && cargo fetch`"
+        );
+    }
+}
+
 #[test]
 fn a_second_version_is_noticed() {
     let lock = "[[package]]\nname = \"a\"\nversion = \"1\"\n\n[[package]]\nname = \"a\"\nversion = \"2\"\n";

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter, defaultdict
@@ -19,7 +20,8 @@ import pyarrow.compute
 import pytest
 from cluster import Ceph
 from exporter import assert_failed
-from log import commits
+from log import commits, left_over
+from lossy import lossy
 from rows import found, once, source
 from stores import Place
 from test_concurrency import assert_commits_are_whole, assert_versions_are_apart
@@ -29,6 +31,7 @@ RACES = int(os.environ.get("RACES", 2))
 SUCCESS, CONFLICT, KILLED = 0, 75, -signal.SIGKILL
 # A table keeps its mode; these two are both of the kind that has one row of each customer.
 MODES = {"current": ["merge", "overwrite"], "every": ["append"], "history": ["history"]}
+EVERY_MODE = [(kind, mode) for kind, choices in MODES.items() for mode in choices]
 
 _numbers = count()
 
@@ -55,7 +58,11 @@ class Book:
         # The moment that the table has at least, and the version of each run that was acknowledged.
         self.promised = -1
         self.acknowledged: dict[str, int] = {}
+        # How many rows the table has with a version, by the run that made it.
+        self.table_rows: dict[int, int] = {}
         self.refused = 0
+        # Exports that may have committed without a word, and those that may have left files: each of them one at most.
+        self.may_have_committed = self.may_have_left = 0
 
     def edit(self, customers: int) -> None:
         self.api.change(customers)
@@ -64,15 +71,19 @@ class Book:
     def start(self, mode: str):
         return self.exporter.start(self.config, self.place, "--mode", mode, "--json"), len(self.moments) - 1
 
-    def finish(self, process, moment: int) -> int:
+    def finish(self, process, moment: int, is_gateway_killed: bool = False) -> int:
         run = self.exporter.finish(process, self.config, self.place)
         assert run.exit_code in (SUCCESS, CONFLICT, KILLED), run
+        is_killed = run.exit_code == KILLED
+        self.may_have_committed += is_killed or (is_gateway_killed and run.exit_code != SUCCESS)
+        self.may_have_left += is_killed or is_gateway_killed
         if run.exit_code == SUCCESS:
             summary = json.loads(run.stdout)
             self.promised = max(self.promised, moment)
             if summary["committed"]:
                 assert summary["run"] not in self.acknowledged, run
                 self.acknowledged[summary["run"]] = summary["version"]
+                self.table_rows[summary["version"]] = summary["table_rows"]
         elif run.exit_code == CONFLICT:
             assert_failed(run, "transient")
             self.refused += 1
@@ -89,7 +100,14 @@ class Book:
         assert not again, f"runs that are in two versions: {again}"
         for run, version in self.acknowledged.items():
             assert runs.get(version) == run, f"run {run} was acknowledged as version {version}, which is of {runs.get(version)}"
-        table = self.place.table().to_pyarrow_table()
+        silent = {version: run for version, run in runs.items() if run not in self.acknowledged}
+        assert len(silent) <= self.may_have_committed, f"more versions than runs that nobody heard of any more: {silent}"
+        left = {_run_in(name) for name in left_over(self.place)}
+        assert len(left) <= self.may_have_left, f"files of more runs than were killed: {left}"
+        opened = self.place.table()
+        table = opened.to_pyarrow_table()
+        rows = self.table_rows.get(opened.version(), table.num_rows)
+        assert rows == table.num_rows, f"version {opened.version()} has {table.num_rows} rows, and its run reported {rows}"
         read = polars.read_delta(f"{self.place.url}/customers", storage_options=self.place.options)
         assert Counter(found(read)) == Counter(found(table)), "delta-rs and Polars differ"
         if self.kind == "history":
@@ -124,6 +142,26 @@ class Book:
         assert self.promised == len(self.moments) - 1
 
 
+    def vacuum(self) -> None:
+        """Nothing of the table goes, and of what it once had nothing stays."""
+        rows = Counter(found(self.place.table().to_pyarrow_table()))
+        removed = self.exporter.vacuum(self.place, "--retain", "0h", "--allow-short-retention")
+        assert removed["files"]["count"] > 0, removed
+        table = self.place.table()
+        assert Counter(found(table.to_pyarrow_table())) == rows
+        named = {f"customers/{uri.rsplit('/', 1)[1]}" for uri in table.file_uris()}
+        there = {name for name in self.place.files() if "/_delta_log/" not in name}
+        # What a killed export has left is as young as what belongs to one that still runs.
+        left = {_run_in(name) for name in there - named}
+        assert named <= there and len(left) <= self.may_have_left, left
+
+
+def _run_in(name: str) -> str:
+    """The run in the name of a file that it has written; the name, of other files."""
+    found = re.search(r"\d{8}T\d{6}Z-[0-9a-f]{16}", name)
+    return found[0] if found else name
+
+
 def _run_of(commit) -> str:
     """The run that made this version, by its note."""
     (domain,) = commit.of("domainMetadata")
@@ -151,21 +189,21 @@ def test_exports_in_mixed_modes_a_third_killed_and_the_gateway_too(exporter, sim
         if is_gateway_killed:
             ceph.start_gateway()
         for book, process, moment in turn:
-            ended[book.finish(process, moment)] += 1
+            ended[book.finish(process, moment, is_gateway_killed)] += 1
         for book in books:
             book.look()
     # Kills that all came too late, or exports that were all refused, would have shown nothing.
     assert ended[KILLED] >= EXPORTS // 6 and ended[SUCCESS] >= EXPORTS // 3, ended
     for book in books:
         book.converge()
+        book.vacuum()
     print(f"{dict(ended)}; versions by table: {[len(book.acknowledged) for book in books]}")
 
 
 @pytest.mark.timeout(1800)
 def test_of_eight_first_exports_at_once_one_creates_the_table(exporter, simulator, place):
-    modes = [(kind, mode) for kind, choices in MODES.items() for mode in choices]
     for number in range(RACES):
-        kind, mode = modes[number % len(modes)]
+        kind, mode = EVERY_MODE[number % len(EVERY_MODE)]
         book = Book(exporter, simulator(customers=300), place / str(number), kind)
         started = []
         for _ in range(8):
@@ -176,6 +214,24 @@ def test_of_eight_first_exports_at_once_one_creates_the_table(exporter, simulato
         assert list(book.acknowledged.values()).count(0) == 1, "exactly one creates version 0"
         book.look()
         book.converge()
+
+
+@pytest.mark.timeout(1800)
+def test_of_exports_that_never_hear_of_what_they_wrote_each_is_acknowledged_once(exporter, simulator, place):
+    for number, (kind, mode) in enumerate(EVERY_MODE[:RACES]):
+        with lossy(place / str(number)) as lost:
+            book = Book(exporter, simulator(customers=300), lost, kind)
+            for _ in range(2):
+                assert book.finish(*book.start(mode)) == SUCCESS
+                book.look()
+                book.edit(40)
+            started = [book.start(mode) for _ in range(4)]
+            codes = Counter(book.finish(*one) for one in started)
+            assert codes[SUCCESS] >= 1 and codes[KILLED] == 0, codes
+            book.look()
+            book.converge()
+        versions = [name for name in lost.store.lost if "_delta_log" in name]
+        assert len(versions) >= len(book.acknowledged) > 2 and len(lost.store.lost) > len(versions), lost.store.lost
 
 
 @pytest.mark.timeout(600)
