@@ -146,7 +146,8 @@ class Book:
         """Nothing of the table goes, and of what it once had nothing stays."""
         rows = Counter(found(self.place.table().to_pyarrow_table()))
         removed = self.exporter.vacuum(self.place, "--retain", "0h", "--allow-short-retention")
-        assert removed["files"]["count"] > 0, removed
+        # Of a table that only grows there is nothing that it once had.
+        assert self.kind == "every" or removed["files"]["count"] > 0, removed
         table = self.place.table()
         assert Counter(found(table.to_pyarrow_table())) == rows
         named = {f"customers/{uri.rsplit('/', 1)[1]}" for uri in table.file_uris()}
