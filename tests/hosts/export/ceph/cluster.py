@@ -11,9 +11,10 @@ import subprocess
 import tempfile
 import time
 import uuid
+from http.client import HTTPException
 from pathlib import Path
 
-from stores import S3, _direct, free_port
+from stores import S3, _direct, free_ports
 
 # One copy of everything, nobody asked who he is within the cluster, and rounds of agreement that do not wait for others.
 # Without `ms_mon_client_mode` a gateway of this version hangs while it starts.
@@ -79,7 +80,7 @@ class Ceph(S3):
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self) -> None:
-        self.port, monitor = free_port(), free_port()
+        self.port, monitor = free_ports(2)
         self.origin = f"http://127.0.0.1:{self.port}"
         fsid = uuid.uuid4()
         for name in ("mon", "osd", "run", "crash", "rgw"):
@@ -108,7 +109,7 @@ class Ceph(S3):
             try:
                 with _direct.open(self.origin, timeout=5):
                     return
-            except OSError:
+            except (OSError, HTTPException):
                 time.sleep(0.05)
         raise AssertionError(f"the gateway did not start: {self._logs()}")
 
