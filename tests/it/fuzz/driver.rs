@@ -153,11 +153,49 @@ impl Worker {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) =
             (input.clone(), Instant::now());
         let said = catch_unwind(AssertUnwindSafe(|| (self.check)(&input))).map_err(|_| Fault)?;
-        if self.said.insert(said) && self.pool.inputs.len() < MAX_KEPT {
+        let mut is_new = false;
+        for part in parts(&said, &String::from_utf8_lossy(&input)) {
+            is_new |= self.said.insert(part);
+        }
+        if is_new && self.pool.inputs.len() < MAX_KEPT {
             self.pool.inputs.push(input);
         }
         Ok(())
     }
+}
+
+/// What was said of an input, sentence by sentence, without words that are the input's own: another name is no news, nor are
+/// the same sentences in another order, and there are more of these than inputs are kept.
+fn parts(said: &str, input: &str) -> Vec<String> {
+    // A check's own words are plain, short, or show the form of something by zeros.
+    let is_own = |word: &str| {
+        let is_plain = word.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let is_form = word.bytes().all(|byte| b"0a:+-.".contains(&byte));
+        let is_short = word.len() <= 3 && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        !(is_short || is_form || is_plain) || (word.len() > 3 && input.contains(word))
+    };
+    let part = |part: &str| {
+        let words = part.split_whitespace().map(|word| word.trim_matches(MARKS));
+        let mut words: Vec<&str> =
+            words.map(|word| if is_own(word) { "…" } else { word }).collect();
+        words.dedup();
+        words.join(" ")
+    };
+    said.split(". ").flat_map(|part| part.split("; ")).map(part).collect()
+}
+
+/// What is around a word that is quoted.
+const MARKS: [char; 7] = ['.', ',', ';', ':', '?', '"', '\''];
+
+#[test]
+fn what_is_the_inputs_own_is_no_news() {
+    let of = |said: &str, input: &str| parts(said, input).into_iter().collect::<HashSet<_>>();
+    let one = of("s3://b/x.y is inside a log. Did you mean s3://b?", "s3://b/x.y/_delta_log");
+    let other = of("Did you mean az://c; \"azure\" is inside a log.", "azure//x");
+    assert_eq!(one, of("… is inside a log. Did you mean …", ""), "{one:?}");
+    assert_eq!(one, other);
+    assert_ne!(one, of("s3://b is a file.", "s3://b"));
+    assert_ne!(of("0000-00 true", "2024-01"), of("0000-00 false", "2024-01"));
 }
 
 /// Where a failing input is kept.

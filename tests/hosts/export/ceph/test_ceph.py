@@ -63,6 +63,7 @@ class Book:
         self.refused = 0
         # Exports that may have committed without a word, and those that may have left files: each of them one at most.
         self.may_have_committed = self.may_have_left = 0
+        self.silent: dict[int, str] = {}
 
     def edit(self, customers: int) -> None:
         self.api.change(customers)
@@ -100,8 +101,8 @@ class Book:
         assert not again, f"runs that are in two versions: {again}"
         for run, version in self.acknowledged.items():
             assert runs.get(version) == run, f"run {run} was acknowledged as version {version}, which is of {runs.get(version)}"
-        silent = {version: run for version, run in runs.items() if run not in self.acknowledged}
-        assert len(silent) <= self.may_have_committed, f"more versions than runs that nobody heard of any more: {silent}"
+        self.silent = {version: run for version, run in runs.items() if run not in self.acknowledged}
+        assert len(self.silent) <= self.may_have_committed, f"more versions than runs that were killed: {self.silent}"
         left = {_run_in(name) for name in left_over(self.place)}
         assert len(left) <= self.may_have_left, f"files of more runs than were killed: {left}"
         opened = self.place.table()
@@ -174,6 +175,9 @@ def test_exports_in_mixed_modes_a_third_killed_and_the_gateway_too(exporter, sim
     chosen = random.Random(20170802)
     books = [Book(exporter, simulator(customers=600), place / kind, kind) for kind in MODES]
     ended: Counter = Counter()
+    # From the start of the third export to the kill, in seconds: it follows how long an export takes, so that many are killed
+    # just before their commit and some just after it.
+    span = 0.5
     while sum(ended.values()) < EXPORTS:
         turn = []
         for _ in range(3):
@@ -181,16 +185,18 @@ def test_exports_in_mixed_modes_a_third_killed_and_the_gateway_too(exporter, sim
             book.edit(40)
             process, moment = book.start(chosen.choice(MODES[book.kind]))
             turn.append((book, process, moment))
-        time.sleep(chosen.uniform(0, 0.5))
+        time.sleep(span * chosen.random() ** 0.5)
         # The answer to a commit that was applied is lost with the gateway.
         is_gateway_killed = chosen.random() < 0.25
         if is_gateway_killed:
             ceph.kill_gateway()
-        turn[chosen.randrange(3)][1].kill()
+        victim = turn[chosen.randrange(3)][1]
+        victim.kill()
         if is_gateway_killed:
             ceph.start_gateway()
         for book, process, moment in turn:
             ended[book.finish(process, moment, is_gateway_killed)] += 1
+        span *= 1.15 if victim.returncode == KILLED else 0.8
         for book in books:
             book.look()
     # Kills that all came too late, or exports that were all refused, would have shown nothing.
@@ -198,7 +204,8 @@ def test_exports_in_mixed_modes_a_third_killed_and_the_gateway_too(exporter, sim
     for book in books:
         book.converge()
         book.vacuum()
-    print(f"{dict(ended)}; versions by table: {[len(book.acknowledged) for book in books]}")
+    versions = {book.kind: (len(book.acknowledged), len(book.silent)) for book in books}
+    print(f"{dict(ended)}; versions by table, acknowledged and of killed exports: {versions}; killed in the first {span:.2f} s")
 
 
 @pytest.mark.timeout(1800)
