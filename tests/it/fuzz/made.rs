@@ -93,6 +93,8 @@ pub(super) fn configuration(rng: &mut Rng, pool: &Pool) -> Vec<u8> {
                     "http://127.0.0.1:8080/api//",
                     "http://[::1]/",
                     "https://me:k0m3t-s3cr3t@x/",
+                    "http://me@localhost/",
+                    "https://x/a@b",
                     "https://x/?token=k0m3t-s3cr3t",
                     "http://x/",
                     "https:x",

@@ -165,11 +165,19 @@ fn judge_one(setting: &Setting, text: Option<&str>, members: &Members) -> Option
                 |host: &str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_lowercase());
             match text.strip_prefix("https://") {
                 Some(rest) if is_host(rest.trim_end_matches("/api")) => Some(true),
-                _ if text.contains(['@', '?', '#']) => Some(false),
+                Some(rest) if has_user(rest) => Some(false),
+                None if text.strip_prefix("http://").is_some_and(has_user) => Some(false),
+                _ if text.contains(['?', '#']) => Some(false),
                 _ => None,
             }
         }
     }
+}
+
+/// Whether what is behind the slashes of a URL certainly begins with a user: a path may have an `@`, too.
+fn has_user(rest: &str) -> bool {
+    let authority = rest.split(['/', '\\']).next().unwrap_or_default();
+    authority.contains('@') && authority.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 /// A configuration as a person writes it who means the same.
