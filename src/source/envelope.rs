@@ -211,11 +211,11 @@ fn token<R: BufRead, T>(
     }
 }
 
-/// Reads on, by a part of what a long token has already: it is parsed from its beginning again.
+/// Reads on: a piece, and for a long token an eighth of what it has already, since it is parsed from its beginning again.
 fn grow<R: BufRead>(window: &mut Window<R>) -> Result<(), Fault> {
     const LONG_TOKEN_BYTES: usize = 4096;
     let before = window.text().len();
-    let wanted = if before < LONG_TOKEN_BYTES { before } else { before + before / 8 };
+    let wanted = before + before.saturating_sub(LONG_TOKEN_BYTES) / 8;
     window.fill()?;
     while window.text().len() < wanted {
         match window.fill() {
@@ -246,23 +246,24 @@ fn resume<R: BufRead>(
 }
 
 fn fault(stop: Stop, position: u64) -> Fault {
+    let in_reply = |at: usize| position + at as u64;
     match stop {
         Stop::Short => Fault::Cut { after: position },
-        Stop::Malformed { at, expected } => Fault::Malformed { at: position + at as u64, expected },
-        Stop::TooDeep { at } => Fault::TooDeep { at: position + at as u64 },
-        Stop::TooManyMembers { at } => Fault::TooManyMembers { at: position + at as u64 },
+        Stop::Malformed { at, expected } => Fault::Malformed { at: in_reply(at), expected },
+        Stop::TooDeep { at } => Fault::TooDeep { at: in_reply(at) },
+        Stop::TooManyMembers { at } => Fault::TooManyMembers { at: in_reply(at) },
         Stop::Failed(error) => Fault::Failed(*error),
     }
 }
 
-/// Walks over a value. The depth of the outermost list in it whose first element is an object: 1 for the value itself.
+/// Walks over a value. The depth of the first list in it whose first element is an object: 1 for the value itself.
 fn walk<R: BufRead>(window: &mut Window<R>) -> Result<Option<u32>, Fault> {
     let mut walk = Walk::new();
     let mut list = None;
     resume(window, |parser| {
         loop {
-            if let Some(depth) = walk.begins_list()
-                && list.is_none_or(|least| depth < least)
+            if list.is_none()
+                && let Some(depth) = walk.begins_list()
                 && parser.peek()? == b'{'
             {
                 list = Some(depth);
