@@ -48,7 +48,11 @@ struct Column {
 }
 
 impl RowGroup {
+    /// Takes rows. No rows begin nothing: a table gets no file without any.
     pub(super) fn push(&mut self, batch: RecordBatch) {
+        if batch.num_rows() == 0 {
+            return;
+        }
         self.rows += batch.num_rows();
         self.bytes += batch.columns().iter().map(size).sum::<usize>();
         self.batches.push(batch);

@@ -203,8 +203,7 @@ impl Copied<'_> {
 }
 
 fn push(batch: &RecordBatch, stay: &BooleanArray, files: &mut Files) -> Result<()> {
-    let rest = filter_record_batch(batch, stay).map_err(bug)?;
-    if rest.num_rows() > 0 { files.push(rest) } else { Ok(()) }
+    files.push(filter_record_batch(batch, stay).map_err(bug)?)
 }
 
 /// The rows with a time of deletion where they are marked.

@@ -293,10 +293,7 @@ impl<'a> Forgetting<'a> {
                 let first = row;
                 row += batch.num_rows();
                 let stay = (first..row).map(|row| Some(file.is_there(row) && !gone.get(row)));
-                let rest = filter_record_batch(&batch, &stay.collect()).map_err(bug)?;
-                if rest.num_rows() > 0 {
-                    files.push(rest)?;
-                }
+                files.push(filter_record_batch(&batch, &stay.collect()).map_err(bug)?)?;
             }
         }
         Ok(())

@@ -336,11 +336,6 @@ impl Sink for Table<'_> {
         let _ = self.log.store.interrupt().release();
     }
 
-    fn fail(&mut self, _: &str, _: &Error) -> Result<()> {
-        self.fresh = None;
-        Ok(())
-    }
-
     fn take(&mut self, plan: &Plan, reply: &mut dyn Reply) -> Result<()> {
         let reply = &mut Filled::new(plan, reply);
         masking::begin(self, plan, reply.receipt().rows)?;

@@ -104,6 +104,23 @@ fn the_next_export_goes_on_from_the_cursor_and_brings_back_what_komet_still_has(
 }
 
 #[test]
+fn a_table_whose_customers_are_all_forgotten_has_no_file_and_takes_the_next_export() {
+    for mode in MODES {
+        let (simulator, connector) = table(mode);
+        let forgotten = json_of(&forgets(&connector, &["1,2,3,4,5", "--json"]));
+        assert_eq!(
+            (&forgotten["table_rows"], &forgotten["files"]),
+            (&json!(0), &json!(0)),
+            "{mode}"
+        );
+        assert!(lake(&connector).live().is_empty(), "{mode}");
+        simulator.reply_next(listed(&[customer(1, "D", "2024-01-04T00:00:00")]));
+        into_table(&connector, &["--mode", mode]);
+        assert_eq!(lake(&connector).ids(), [1], "{mode}");
+    }
+}
+
+#[test]
 fn ids_that_are_not_there_are_reported_and_nothing_is_committed() {
     let (_simulator, connector) = table("merge");
     let before = lake(&connector);
