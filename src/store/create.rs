@@ -264,3 +264,30 @@ impl ObjectStore for Creating {
 
 #[cfg(test)]
 mod interleavings;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use object_store::memory::InMemory;
+
+    use super::*;
+    use crate::store::clock::Machine;
+
+    #[tokio::test]
+    async fn what_is_no_creation_is_the_stores_own() {
+        let own = Arc::new(InMemory::new());
+        let clock = Arc::new(Machine(Instant::now()));
+        let store = Creating::new(own.clone(), clock, Arc::default(), false, Duration::ZERO);
+        let (first, copy) = (Path::from("a/1"), Path::from("b/2"));
+        store.put(&first, "rows".into()).await.unwrap();
+        store.copy(&first, &copy).await.unwrap();
+        assert_eq!(own.get(&copy).await.unwrap().bytes().await.unwrap(), "rows");
+        let folders = store.list_with_delimiter(None).await.unwrap().common_prefixes;
+        assert_eq!(folders, [Path::from("a"), Path::from("b")]);
+        let after: Vec<_> = store.list_with_offset(None, &first).collect().await;
+        let after: Vec<Path> = after.into_iter().map(|found| found.unwrap().location).collect();
+        assert_eq!(after, [copy]);
+        assert_eq!(store.to_string(), own.to_string());
+    }
+}

@@ -117,23 +117,26 @@ pub(super) fn compare(
 type Later = HashMap<usize, LaterVersions>;
 
 /// Versions of a key that are later than the reply.
+#[derive(Default)]
 struct LaterVersions {
-    /// When the first of them was extracted, and whether it is the same as the winner.
-    first: i64,
+    /// When the first of them was extracted; `None` before it is known.
+    first: Option<i64>,
+    /// Whether the first is the same as the winner.
     is_same: bool,
-    /// When the last of them became what it is, and whether it is current.
-    last: i64,
+    /// When the last of them became what it is; `None` before it is known.
+    last: Option<i64>,
+    /// Whether the last is current.
     is_living: bool,
 }
 
 impl LaterVersions {
     /// Takes a version more.
     fn take(&mut self, there: &There, is_same: bool) {
-        if there.time < self.first {
-            (self.first, self.is_same) = (there.time, is_same);
+        if self.first.is_none_or(|first| there.time < first) {
+            (self.first, self.is_same) = (Some(there.time), is_same);
         }
-        if there.time > self.last {
-            (self.last, self.is_living) = (there.time, !there.is_deleted);
+        if self.last.is_none_or(|last| there.time > last) {
+            (self.last, self.is_living) = (Some(there.time), !there.is_deleted);
         }
     }
 }
@@ -285,9 +288,7 @@ impl Comparing<'_> {
         if self.how.mode == TableMode::Append {
             // Of the versions of a key those right before and right after count.
             if there.time > self.how.extracted_at {
-                let (first, last, is_living) = (there.time, there.time, !there.is_deleted);
-                let one = LaterVersions { first, is_same, last, is_living };
-                self.later.entry(position).or_insert(one).take(&there, is_same);
+                self.later.entry(position).or_default().take(&there, is_same);
             } else if there.time >= winner.time {
                 winner.time = there.time;
                 winner.is_wanted = !is_same;

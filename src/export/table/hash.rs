@@ -99,4 +99,16 @@ mod tests {
         let distinct: std::collections::BTreeSet<u64> = hashes.iter().copied().collect();
         assert_eq!(distinct.len(), rows.len());
     }
+
+    #[test]
+    fn each_bit_of_a_hash_is_set_in_about_half_of_the_rows() {
+        const ROWS: usize = 8192;
+        let rows: [ArrayRef; 1] = [Arc::new((0..ROWS as i64).collect::<Int64Array>())];
+        let mut hashes = Vec::new();
+        Hasher::new().rows(&rows, &mut hashes);
+        for bit in 0..64 {
+            let set = hashes.iter().filter(|hash| (*hash >> bit) & 1 == 1).count();
+            assert!((ROWS * 2 / 5..ROWS * 3 / 5).contains(&set), "bit {bit} is set in {set} rows");
+        }
+    }
 }

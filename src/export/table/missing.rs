@@ -117,4 +117,16 @@ mod tests {
         assert!(missing.rows.len() < FEW);
         assert_eq!(missing.vanished(i64::MAX).rows.len(), 10);
     }
+
+    #[test]
+    fn rows_of_many_keys_are_looked_at_again_only_when_they_have_doubled() {
+        let (mut missing, mut looks) = (MissingRows::default(), 0);
+        for key in 0..5 * FEW as i64 {
+            let before = missing.settled;
+            missing.take(row(key, 0, 0, false));
+            looks += u32::from(missing.settled != before);
+            assert!(looks <= 3, "{looks} at row {key}");
+        }
+        assert_eq!(looks, 3);
+    }
 }

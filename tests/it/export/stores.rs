@@ -364,6 +364,21 @@ fn a_faster_writers_commit_is_loaded_and_the_rows_are_applied_to_it() {
 }
 
 #[test]
+fn an_export_that_sees_no_table_goes_on_top_of_the_one_that_another_writer_has_made_since() {
+    let (store, simulator) = (Store::start(Options::default()), simulator(30));
+    let connector = Dialect::S3.connector(&store, &simulator);
+    let config = connector.config().clone();
+    let fast = move |store: &Store| {
+        let fast = Dialect::S3.reaching(store, Connector::configured(config.clone()));
+        done(&export(&fast, &Dialect::S3.url("p"), &[]));
+    };
+    store.script(Rule::on("PUT", "").ending(".zstd.parquet").before(fast));
+    let slow = done(&export(&connector, &Dialect::S3.url("p"), &[]));
+    assert_eq!((&slow["rows"], &slow["unchanged"]), (&json!(0), &json!(30)), "{slow}");
+    assert_eq!((lake(&store).rows().len(), lake(&store).left_over().len()), (30, 0));
+}
+
+#[test]
 fn an_overwrite_that_was_read_before_the_winner_is_a_conflict() {
     let dialect = Dialect::S3;
     let (store, simulator) = (Store::start(Options::default()), simulator(30));

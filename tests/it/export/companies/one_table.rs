@@ -221,6 +221,23 @@ fn a_part_whose_note_is_lost_is_repaired_alone() {
 }
 
 #[test]
+fn notes_that_a_checkpoint_of_another_tool_has_lost_are_found_in_older_commits() {
+    let many = Many::of(2, 20, &[]);
+    for _ in 0..11 {
+        assert_eq!(many.export("lake", &[ONE]).code(), 0);
+        many.simulator.change(1);
+    }
+    let log = many.connector.folder().join("lake/customers/_delta_log");
+    vacuum::log::without_notes(&log.join(format!("{:020}.checkpoint.parquet", 10)));
+    let asked = many.simulator.requests().len();
+    assert_eq!(many.export("lake", &[ONE]).code(), 0);
+    let requests = many.simulator.requests();
+    let goes_on = requests[asked..].iter().all(|one| one.parameter("updateAsOf").is_some());
+    assert!(goes_on && requests.len() == asked + 2, "both go on from where they were");
+    assert_eq!(many.shared("lake").version(), 11);
+}
+
+#[test]
 fn fields_that_one_company_leaves_out_are_null_in_its_rows_alone() {
     let many = Many::of(2, 20, &[]);
     let own = json!({"authentication_token": "demo-token-0001", "exclude_fields": "name"});

@@ -117,7 +117,7 @@ fn a_checkpoint_that_readers_are_not_led_to_does_not_replace_the_log() {
 }
 
 /// Takes the notes out of a checkpoint, as the writers of some other tools do.
-fn without_notes(path: &PathBuf) {
+pub(crate) fn without_notes(path: &PathBuf) {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     let schema = reader.schema().clone();
     let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();

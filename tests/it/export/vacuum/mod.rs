@@ -2,7 +2,7 @@
 
 mod after_export;
 mod files;
-mod log;
+pub(super) mod log;
 mod many;
 mod one_table;
 mod refusals;
