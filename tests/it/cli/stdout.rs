@@ -2,10 +2,11 @@
 
 use std::io::Read;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use crate::support::{Connector, collect, finish, simulator, wait};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+use crate::support::{Connector, collect, eventually, finish, simulator, wait};
 
 /// Runs a command in a shell that redirects its stdout.
 fn redirected(
@@ -90,12 +91,17 @@ fn a_pipe_that_does_not_block_is_waited_for() {
     ] {
         let (mut reader, writer) = std::io::pipe().unwrap();
         fcntl_setfl(&writer, fcntl_getfl(&writer).unwrap() | OFlags::NONBLOCK).unwrap();
+        let same = writer.try_clone().unwrap();
         let mut command = connector.command(arguments);
         let mut child =
             command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
         drop(command);
         let stderr = collect(child.stderr.take());
-        std::thread::sleep(Duration::from_millis(300));
+        let no_time = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let is_full =
+            || poll(&mut [PollFd::new(&same, PollFlags::OUT)], Some(&no_time)).unwrap() == 0;
+        eventually("the pipe is full", is_full);
+        drop(same);
         let mut lines = String::new();
         reader.read_to_string(&mut lines).unwrap();
         let code = wait(&mut child).code();

@@ -5,7 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
@@ -14,7 +15,7 @@ use rustls::{
     RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
 };
 
-use crate::support::finish;
+use crate::support::{eventually, finish};
 
 const REPLY: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"status\": \"1\", \"message\": \"\", \"customers\": []}";
 
@@ -23,6 +24,21 @@ struct Server {
     port: u16,
     connections: Arc<AtomicUsize>,
     authority: String,
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        // It only makes the thread look up.
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        let ended = self.thread.take().map(JoinHandle::join);
+        // A second panic would end the process and hide the first.
+        if !thread::panicking() {
+            assert!(matches!(ended, Some(Ok(()))), "the server panicked, see above");
+        }
+    }
 }
 
 impl Server {
@@ -65,17 +81,24 @@ impl Server {
                 PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
             )
             .unwrap();
+        let config = Arc::new(config);
+        Self::serving(root.pem(), move |stream| answer(stream, config.clone()))
+    }
+
+    /// One that does this with each connection.
+    fn serving(authority: String, converse: impl Fn(TcpStream) + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let connections = Arc::new(AtomicUsize::new(0));
-        let (config, count) = (Arc::new(config), connections.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
+        let (connections, is_over) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (count, ends) = (connections.clone(), is_over.clone());
+        let thread = thread::spawn(move || {
+            for stream in listener.incoming().take_while(|_| !ends.load(Ordering::SeqCst)) {
                 count.fetch_add(1, Ordering::SeqCst);
-                answer(stream.unwrap(), config.clone());
+                converse(stream.unwrap());
             }
         });
-        Self { port, connections, authority: root.pem() }
+        Self { port, connections, authority, is_over, thread: Some(thread) }
     }
 
     /// What `check` answers, of a machine that trusts the authority or does not.
@@ -126,6 +149,14 @@ fn a_server_whose_authority_is_trusted_is_spoken_to() {
     let server = Server::start("localhost", false, rustls::ALL_VERSIONS);
     let said = server.check("localhost", true);
     assert!(said.contains("SUCCEEDED"), "{said}");
+}
+
+#[test]
+#[should_panic(expected = "the server panicked")]
+fn a_server_that_panics_fails_its_test() {
+    let server = Server::serving(String::new(), |_| panic!("as the test wants"));
+    TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    eventually("it is taken", || server.connections.load(Ordering::SeqCst) == 1);
 }
 
 #[test]
@@ -200,20 +231,11 @@ fn hello_of_tls_1_1() -> Vec<u8> {
 
 #[test]
 fn tls_below_1_2_is_refused_and_not_asked_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let connections = Arc::new(AtomicUsize::new(0));
-    let count = connections.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            count.fetch_add(1, Ordering::SeqCst);
-            let mut stream = stream.unwrap();
-            let _ = stream.read(&mut [0; 4096]);
-            let _ = stream.write_all(&hello_of_tls_1_1());
-            let _ = stream.read(&mut [0; 4096]);
-        }
+    let server = Server::serving(Server::other_authority(), |mut stream| {
+        let _ = stream.read(&mut [0; 4096]);
+        let _ = stream.write_all(&hello_of_tls_1_1());
+        let _ = stream.read(&mut [0; 4096]);
     });
-    let server = Server { port, connections, authority: Server::other_authority() };
     let said = server.check("localhost", true);
     assert!(said.contains("FAILED") && said.contains("not secure"), "{said}");
     assert_eq!(server.connections.load(Ordering::SeqCst), 1, "{said}");

@@ -103,7 +103,7 @@ fn a_checkpoint_that_cannot_be_read_or_differs_from_the_commits_stops_everything
             let bytes = fs::read(&path).unwrap();
             fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
             let answer = run(&connector, &[]);
-            assert_ne!(answer.code, Some(0), "{}", answer.text());
+            assert_eq!(answer.code, Some(78), "{}", answer.stderr);
         } else {
             // The checkpoint of another table, of which other files are.
             let (_other_simulator, other) = old_table();
@@ -113,7 +113,7 @@ fn a_checkpoint_that_cannot_be_read_or_differs_from_the_commits_stops_everything
         let before = everything(&connector);
         for more in [&[][..], &["--retain", "0s", "--allow-short-retention"]] {
             let answer = run(&connector, more);
-            assert_ne!(answer.code, Some(0), "{}", answer.text());
+            assert_eq!(answer.code, Some(78), "{}", answer.stderr);
             assert_eq!(everything(&connector), before, "{}", answer.stderr);
         }
     }
