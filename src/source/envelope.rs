@@ -351,4 +351,6 @@ fn message(parser: &mut Parser<'_>) -> Result<String, Stop> {
 }
 
 #[cfg(test)]
+mod ahead;
+#[cfg(test)]
 mod tests;
