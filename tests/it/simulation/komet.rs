@@ -28,9 +28,9 @@ pub(super) struct Komet {
 }
 
 impl Komet {
-    /// Some customers, before anybody asked.
-    pub(super) fn begin(world: &World) -> Self {
-        let mut komet = Self::default();
+    /// Some customers, before anybody asked. Names are numbered from this one on.
+    pub(super) fn begin(world: &World, names: u32) -> Self {
+        let mut komet = Self { names, ..Self::default() };
         for _ in 0..6 {
             komet.change(world);
         }

@@ -25,6 +25,22 @@ pub(super) struct Version {
     pub(super) files: BTreeSet<Path>,
     /// What it notes.
     pub(super) note: Value,
+    /// What it notes of companies, where the table is that of many.
+    pub(super) noted: BTreeMap<String, Value>,
+    /// What is noted of companies by it and the versions before.
+    pub(super) notes: BTreeMap<String, Value>,
+}
+
+impl Version {
+    /// The files of a company, in a table of many.
+    pub(super) fn files_of(&self, company: &str) -> BTreeSet<&Path> {
+        self.files.iter().filter(|file| company_of(file) == Some(company)).collect()
+    }
+}
+
+/// The company in whose folder a file is.
+fn company_of(file: &Path) -> Option<&str> {
+    file.as_ref().strip_prefix(TABLE)?.strip_prefix("/company=")?.split('/').next()
 }
 
 /// Every version that there was.
@@ -83,6 +99,7 @@ impl Versions {
     fn committed(&mut self, process: Process, bytes: &[u8], now: i64, there: &BTreeSet<Path>) {
         let mut files = self.list.last().map(|version| version.files.clone()).unwrap_or_default();
         let (mut added, mut note) = (BTreeSet::new(), Value::Null);
+        let mut noted = BTreeMap::new();
         let place = |path: &Value| Path::from(format!("{TABLE}/{}", path.as_str().unwrap()));
         for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let action: Value = serde_json::from_slice(line).unwrap();
@@ -96,17 +113,28 @@ impl Versions {
                 if !files.insert(path.clone()) {
                     self.faults.push(format!("p{process} adds twice: {path}"));
                 }
+                if add["partitionValues"]["company"].as_str() != company_of(&path) {
+                    self.faults.push(format!("p{process} adds a file in another's folder: {add}"));
+                }
                 added.insert(path);
             }
-            let noted = &action["domainMetadata"];
-            if noted["domain"] == "kometsales" {
-                note = serde_json::from_str(noted["configuration"].as_str().unwrap()).unwrap();
+            let Some(domain) = action["domainMetadata"]["domain"].as_str() else { continue };
+            let configuration = action["domainMetadata"]["configuration"].as_str().unwrap();
+            if domain == "kometsales" {
+                note = serde_json::from_str(configuration).unwrap();
+            } else if let Some(company) = domain.strip_prefix("kometsales.") {
+                let note = serde_json::from_str(configuration).unwrap();
+                if noted.insert(company.to_owned(), note).is_some() {
+                    self.faults.push(format!("p{process} notes {company} twice in a commit"));
+                }
             }
         }
         for gone in files.difference(there) {
             self.faults.push(format!("p{process} commits without {gone}"));
         }
-        self.list.push(Version { process, at: now, added, files, note });
+        let mut notes = self.list.last().map(|version| version.notes.clone()).unwrap_or_default();
+        notes.extend(noted.clone());
+        self.list.push(Version { process, at: now, added, files, note, noted, notes });
     }
 
     /// An object is removed.

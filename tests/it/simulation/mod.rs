@@ -5,12 +5,15 @@
 //! `KOMETSALES_SEED=7 cargo test --test it simulation -- --nocapture` shows the history of a seed, and
 //! `KOMETSALES_SEEDS=100000` tries so many.
 
+mod companies;
+mod drive;
 mod history;
 mod komet;
 mod log;
 mod model;
 mod object;
 mod oracle;
+mod reading;
 mod store;
 mod world;
 
@@ -22,31 +25,95 @@ use history::History;
 /// Seeds that are tried where nobody says how many.
 const SEEDS: u64 = 500;
 
-/// Seeds that have once shown a fault. In 92 a commit arrives after its export has given it up, and had removed its files.
-const FOUND: &[u64] = &[92];
+/// Histories of one kind.
+struct Kind {
+    /// Plays that of a seed: its trace, and what does not hold.
+    play: fn(u64) -> (Vec<String>, Vec<String>),
+    /// What has to happen in some of many, as it is in their traces, or they prove little.
+    played: &'static [&'static str],
+    /// Seeds that have once shown a fault.
+    found: &'static [u64],
+}
 
-/// What has to happen in some of many histories, as it is in their traces, or they prove little.
-const PLAYED: [&str; 9] = [
-    ".json: LostAnswer",
-    ".json: Late",
-    ".json: Refused",
-    ".json: CrashBefore",
-    ".json: CrashAfter",
-    "late komet/customers/_delta_log/",
-    "first, and it was read later",
-    "begins: Vacuum",
-    ".checkpoint.parquet",
-];
-
-/// Tries a seed, and says which one it was if it fails. Gives what was played in it.
-fn holds(seed: u64) -> [bool; PLAYED.len()] {
-    let run = catch_unwind(AssertUnwindSafe(|| {
+/// One table of one company.
+const ONE: Kind = Kind {
+    play: |seed| {
         let history = History::of(seed);
         let faults = oracle::faults(&history);
-        assert!(faults.is_empty(), "{}\n{}", history.trace.join("\n"), faults.join("\n"));
-        PLAYED.map(|what| history.trace.iter().any(|line| line.contains(what)))
-    }));
-    run.unwrap_or_else(|_| panic!("KOMETSALES_SEED={seed} shows a fault"))
+        (history.trace, faults)
+    },
+    played: &[
+        ".json: LostAnswer",
+        ".json: Late",
+        ".json: Refused",
+        ".json: CrashBefore",
+        ".json: CrashAfter",
+        "late komet/customers/_delta_log/",
+        "first, and it was read later",
+        "begins: Vacuum",
+        ".checkpoint.parquet",
+    ],
+    // In 92 a commit arrives after its export has given it up, and had removed its files.
+    found: &[92],
+};
+
+/// One table of many companies.
+const MANY: Kind = Kind {
+    play: |seed| {
+        let history = companies::History::of(seed);
+        let faults = companies::faults(&history);
+        (history.trace, faults)
+    },
+    played: &companies::PLAYED,
+    found: &[],
+};
+
+impl Kind {
+    /// Tries a seed, and says which one it was if it fails. Gives what was played in it.
+    fn holds(&self, seed: u64) -> Vec<bool> {
+        let run = catch_unwind(AssertUnwindSafe(|| {
+            let (trace, faults) = (self.play)(seed);
+            assert!(faults.is_empty(), "{}\n{}", trace.join("\n"), faults.join("\n"));
+            let is_played = |what: &&str| trace.iter().any(|line| line.contains(what));
+            self.played.iter().map(is_played).collect()
+        }));
+        run.unwrap_or_else(|_| panic!("KOMETSALES_SEED={seed} shows a fault"))
+    }
+
+    /// Tries as many seeds as the environment says, or the one that it names, which is shown.
+    fn hold(&self) {
+        if let Some(seed) = of_environment("KOMETSALES_SEED") {
+            println!("{}", (self.play)(seed).0.join("\n"));
+            self.holds(seed);
+            return;
+        }
+        let seeds = of_environment("KOMETSALES_SEEDS").unwrap_or(SEEDS);
+        let next = AtomicU64::new(0);
+        let played: Vec<AtomicU64> = self.played.iter().map(|_| AtomicU64::new(0)).collect();
+        std::thread::scope(|threads| {
+            for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+                threads.spawn(|| {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= seeds {
+                            break;
+                        }
+                        for (count, is_played) in played.iter().zip(self.holds(seed)) {
+                            count.fetch_add(is_played.into(), Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        let counts = self.played.iter().zip(&played);
+        let counts: Vec<_> =
+            counts.map(|(what, count)| (*what, count.load(Ordering::Relaxed))).collect();
+        for (what, count) in &counts {
+            println!("{count} of {seeds} histories have {what:?}");
+        }
+        let never: Vec<_> = counts.iter().filter(|(_, count)| *count == 0).collect();
+        assert!(never.is_empty() || seeds < SEEDS, "no history has {never:?}");
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a person says which seeds are tried")]
@@ -56,49 +123,30 @@ fn of_environment(name: &str) -> Option<u64> {
 
 #[test]
 fn whatever_goes_wrong_every_run_is_in_one_version_or_in_none() {
-    if let Some(seed) = of_environment("KOMETSALES_SEED") {
-        let history = History::of(seed);
-        println!("{}", history.trace.join("\n"));
-        holds(seed);
-        return;
-    }
-    let seeds = of_environment("KOMETSALES_SEEDS").unwrap_or(SEEDS);
-    let next = AtomicU64::new(0);
-    let played: [AtomicU64; PLAYED.len()] = Default::default();
-    std::thread::scope(|threads| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            threads.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds {
-                        break;
-                    }
-                    for (count, is_played) in played.iter().zip(holds(seed)) {
-                        count.fetch_add(is_played.into(), Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-    });
-    for (what, count) in PLAYED.iter().zip(&played) {
-        let count = count.load(Ordering::Relaxed);
-        println!("{count} of {seeds} histories have {what:?}");
-        assert!(count > 0 || seeds < SEEDS, "no history has {what:?}");
-    }
+    ONE.hold();
+}
+
+#[test]
+fn whatever_goes_wrong_every_company_of_a_run_is_in_one_version_or_in_none() {
+    MANY.hold();
 }
 
 #[test]
 fn seeds_that_once_showed_a_fault_show_none() {
-    for seed in FOUND {
-        holds(*seed);
+    for kind in [ONE, MANY] {
+        for seed in kind.found {
+            kind.holds(*seed);
+        }
     }
 }
 
 #[test]
 fn a_seed_is_a_history_to_the_letter() {
-    for seed in 0..10 {
-        let (one, other) = (History::of(seed), History::of(seed));
-        assert_eq!(one.trace.join("\n"), other.trace.join("\n"), "seed {seed}");
-        assert!(one.trace.len() > 20, "{:?}", one.trace);
+    for kind in [ONE, MANY] {
+        for seed in 0..10 {
+            let (one, other) = ((kind.play)(seed).0, (kind.play)(seed).0);
+            assert_eq!(one.join("\n"), other.join("\n"), "seed {seed}");
+            assert!(one.len() > 20, "{one:?}");
+        }
     }
 }

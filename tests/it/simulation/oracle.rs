@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use kometsales::error::Kind;
 use kometsales::export::mode::TableMode;
+use kometsales::export::report::Report;
 use kometsales::model::Zone;
 use object_store::path::Path;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::Value;
 
 use super::history::{Came, Done, History, Job};
-use super::log::Version;
+use super::komet::Customer;
+use super::log::Versions;
 use super::model::{Applied, Keyed, Row, Rows, apply, newest, of_file};
+use super::reading::Told;
 use super::world::{HOUR, Process};
 
 /// What does not hold.
@@ -20,23 +24,23 @@ pub(super) fn faults(history: &History) -> Vec<String> {
     for done in &history.done {
         faults.extend(of_process(history, done).map(|why| format!("p{}: {why}", done.process)));
     }
-    let mut tables = Tables::default();
+    let mut read = Files::default();
     let mut rows = Rows::new();
-    for number in 0..history.versions.list.len() {
-        let there = tables.rows(history, number);
-        let (expected, why) = tables.expected(history, number, &rows);
+    for (number, version) in history.versions.list.iter().enumerate() {
+        let (there, twice) = read.rows(&history.versions.archive, &version.files);
+        faults.extend(twice.map(|key| format!("{key:?} stands twice in version {number}")));
+        let (expected, why) = expected(history, number, &rows);
         if there != expected {
             let differ = difference(&there, &expected);
             faults.push(format!("version {number} is not what the model says ({why}): {differ}"));
         }
-        faults.extend(state_ahead(history, number, &there));
+        let ahead = state_ahead(&version.note, &history.customers, &forgotten(history), &there);
+        faults.extend(ahead.into_iter().map(|why| format!("version {number} {why}")));
         rows = there;
     }
-    if let Some(last) = history.versions.list.last() {
-        let gone = last.files.iter().filter(|file| !history.names.contains(*file));
-        faults.extend(gone.map(|file| format!("{file} of the newest version is gone")));
-    }
-    faults.extend(missing_at_the_end(history, &rows));
+    faults.extend(gone_at_the_end(&history.versions, &history.names));
+    let missing = missing_at_the_end(history.usual, &history.customers, &forgotten(history), &rows);
+    faults.extend(missing);
     faults
 }
 
@@ -98,82 +102,98 @@ fn is_unexpected(history: &History, done: &Done, kind: Kind) -> bool {
     done.process == history.last || is_config
 }
 
-fn micros(time: &Value) -> Option<i64> {
+pub(super) fn micros(time: &Value) -> Option<i64> {
     Some(Zone::UTC.parse(time.as_str()?).unwrap().micros())
 }
 
 /// Files that were read, since most are in many versions.
 #[derive(Default)]
-struct Tables {
-    files: BTreeMap<Path, Vec<Keyed>>,
-}
+pub(super) struct Files(BTreeMap<Path, Vec<Keyed>>);
 
-impl Tables {
-    /// The rows of a version.
-    fn rows(&mut self, history: &History, number: usize) -> Rows {
-        let mut rows = Rows::new();
-        for file in &history.versions.list[number].files {
-            let read = || of_file(&history.versions.archive[file]);
-            for (key, row) in self.files.entry(file.clone()).or_insert_with(read) {
-                assert!(
-                    rows.insert(*key, *row).is_none(),
-                    "{key:?} stands twice in version {number}"
-                );
+impl Files {
+    /// The rows of files, and a key that is there twice.
+    pub(super) fn rows<'a>(
+        &mut self,
+        archive: &BTreeMap<Path, Bytes>,
+        files: impl IntoIterator<Item = &'a Path>,
+    ) -> (Rows, Option<(i64, i64)>) {
+        let (mut rows, mut twice) = (Rows::new(), None);
+        for file in files {
+            for (key, row) in
+                self.0.entry(file.clone()).or_insert_with(|| of_file(&archive[file])).iter()
+            {
+                if rows.insert(*key, *row).is_some() {
+                    twice = Some(*key);
+                }
             }
         }
-        rows
-    }
-
-    /// The rows that a version is to have, by those of the one before, and what made it.
-    fn expected(&self, history: &History, number: usize, before: &Rows) -> (Rows, String) {
-        let version = &history.versions.list[number];
-        let done = history.done.iter().find(|done| done.process == version.process).unwrap();
-        let mut rows = before.clone();
-        let why = format!("p{} {:?}", done.process, done.job);
-        match &done.job {
-            Job::Forget { id } => rows.retain(|key, _| key.0 != *id),
-            Job::Vacuum { .. } => {}
-            Job::Export { mode, allow_shrink, .. } => {
-                let told = &history.told[&version.process];
-                let noted = number.checked_sub(1).map(|last| &history.versions.list[last].note);
-                let list = noted.map(|note| &note["state"]["list"]);
-                let base = list.filter(|list| list["count"].is_u64());
-                let base = base.and_then(|list| micros(&list["at"]));
-                let at = extracted_at(history, done, version).unwrap_or(told.at);
-                let is_complete = told.is_whole && !told.records.is_empty();
-                let applied = Applied {
-                    mode: *mode,
-                    records: &told.records,
-                    at,
-                    proves: is_complete && base.is_some_and(|base| base <= at),
-                    allow_shrink: *allow_shrink,
-                    is_in_doubt: told.is_in_doubt,
-                };
-                apply(&mut rows, &applied);
-            }
-        }
-        (rows, why)
+        (rows, twice)
     }
 }
 
-/// When the rows of an export count as extracted: what its files say, and its report.
-fn extracted_at(history: &History, done: &Done, version: &Version) -> Option<i64> {
-    let noted = version.added.iter().next().map(|file| {
-        let bytes = history.versions.archive[file].clone();
-        let reader = SerializedFileReader::new(bytes).unwrap();
+/// The rows that a version is to have, by those of the one before, and what made it.
+fn expected(history: &History, number: usize, before: &Rows) -> (Rows, String) {
+    let version = &history.versions.list[number];
+    let done = history.done.iter().find(|done| done.process == version.process).unwrap();
+    let mut rows = before.clone();
+    let why = format!("p{} {:?}", done.process, done.job);
+    match &done.job {
+        Job::Forget { id } => rows.retain(|key, _| key.0 != *id),
+        Job::Vacuum { .. } => {}
+        Job::Export { mode, allow_shrink, .. } => {
+            let told = &history.told[&version.process];
+            let noted = number.checked_sub(1).map(|last| &history.versions.list[last].note);
+            let report = match &done.came {
+                Some(Ok(Came::Exported(report))) => Some(&**report),
+                _ => None,
+            };
+            let at = extracted_at(&history.versions.archive, version.added.iter().next(), report);
+            let how = (*mode, *allow_shrink);
+            apply(&mut rows, &applied(told, noted, how, at.unwrap_or(told.at)));
+        }
+    }
+    (rows, why)
+}
+
+/// What was told to an export on top of what was noted before.
+pub(super) fn applied<'a>(
+    told: &'a Told,
+    noted: Option<&Value>,
+    (mode, allow_shrink): (TableMode, bool),
+    at: i64,
+) -> Applied<'a> {
+    let list = noted.map(|note| &note["state"]["list"]);
+    let base = list.filter(|list| list["count"].is_u64());
+    let base = base.and_then(|list| micros(&list["at"]));
+    let is_complete = told.is_whole && !told.records.is_empty();
+    Applied {
+        mode,
+        records: &told.records,
+        at,
+        proves: is_complete && base.is_some_and(|base| base <= at),
+        allow_shrink,
+        is_in_doubt: told.is_in_doubt,
+    }
+}
+
+/// When the rows of an export count as extracted: what one of its files says, and its report.
+pub(super) fn extracted_at(
+    archive: &BTreeMap<Path, Bytes>,
+    file: Option<&Path>,
+    report: Option<&Report>,
+) -> Option<i64> {
+    let noted = file.map(|file| {
+        let reader = SerializedFileReader::new(archive[file].clone()).unwrap();
         let entries = reader.metadata().file_metadata().key_value_metadata().unwrap().clone();
         let entry = entries.into_iter().find(|entry| entry.key == "kometsales.extracted_at");
         Zone::UTC.parse(&entry.unwrap().value.unwrap()).unwrap().micros()
     });
-    let reported = match &done.came {
-        Some(Ok(Came::Exported(report))) => Some(report.extracted_at.micros()),
-        _ => None,
-    };
-    assert!(noted.is_none() || reported.is_none() || noted == reported, "{done:?}");
+    let reported = report.map(|report| report.extracted_at.micros());
+    assert!(noted.is_none() || reported.is_none() || noted == reported, "{file:?} {report:?}");
     noted.or(reported)
 }
 
-fn difference(there: &Rows, expected: &Rows) -> String {
+pub(super) fn difference(there: &Rows, expected: &Rows) -> String {
     let keys: BTreeSet<_> = there.keys().chain(expected.keys()).collect();
     let differ = keys.into_iter().filter(|key| there.get(key) != expected.get(key));
     let shown = differ.map(|key| {
@@ -191,31 +211,45 @@ fn forgotten(history: &History) -> BTreeSet<i64> {
     forgotten.collect()
 }
 
-/// Customers that a read from the cursor of a version would not bring, and of which the version has something else than
-/// what Komet has.
-fn state_ahead(history: &History, number: usize, rows: &Rows) -> Vec<String> {
-    let cursor = micros(&history.versions.list[number].note["state"]["updatedOn"]);
-    let Some(bound) = cursor.map(|cursor| cursor - HOUR) else { return Vec::new() };
-    let (newest, forgotten) = (newest(rows), forgotten(history));
-    let outdated = history.customers.iter().filter(|(id, customer)| {
-        let is_behind = customer.updated.is_some_and(|updated| updated < bound);
+/// Customers that a read from the cursor of a note would not bring, and of which the rows beside it have something else
+/// than what Komet has.
+pub(super) fn state_ahead(
+    note: &Value,
+    customers: &BTreeMap<i64, Customer>,
+    forgotten: &BTreeSet<i64>,
+    rows: &Rows,
+) -> Vec<String> {
+    let bound = micros(&note["state"]["updatedOn"]).map(|cursor| cursor - HOUR);
+    let newest = newest(rows);
+    let outdated = customers.iter().filter(|(id, customer)| {
+        let is_behind = customer.updated.zip(bound).is_some_and(|(updated, bound)| updated < bound);
         is_behind
             && !forgotten.contains(id)
             && newest.get(id).is_none_or(|(_, row)| row.customer != **customer)
     });
     let shown = outdated.map(|(id, customer)| {
-        format!(
-            "version {number} has a cursor before which {id} is {customer:?}, and it is {:?}",
-            newest.get(id)
-        )
+        let there = newest.get(id);
+        format!("has a cursor before which {id} is {customer:?}, and it is {there:?}")
     });
     shown.collect()
 }
 
+/// Files of the newest version that are not there.
+pub(super) fn gone_at_the_end(versions: &Versions, names: &BTreeSet<Path>) -> Vec<String> {
+    let files = versions.list.last().into_iter().flat_map(|last| &last.files);
+    let gone = files.filter(|file| !names.contains(*file));
+    gone.map(|file| format!("{file} of the newest version is gone")).collect()
+}
+
 /// Customers that are not in the table after the last export.
-fn missing_at_the_end(history: &History, rows: &Rows) -> Vec<String> {
-    let (newest, forgotten) = (newest(rows), forgotten(history));
-    let missing = history.customers.iter().filter(|(id, customer)| {
+pub(super) fn missing_at_the_end(
+    usual: TableMode,
+    customers: &BTreeMap<i64, Customer>,
+    forgotten: &BTreeSet<i64>,
+    rows: &Rows,
+) -> Vec<String> {
+    let newest = newest(rows);
+    let missing = customers.iter().filter(|(id, customer)| {
         let is_there = |row: &Row| row.customer == **customer && row.deleted.is_none();
         !forgotten.contains(id) && !newest.get(id).is_some_and(|(_, row)| is_there(row))
     });
@@ -224,7 +258,7 @@ fn missing_at_the_end(history: &History, rows: &Rows) -> Vec<String> {
     });
     let mut faults: Vec<String> = shown.collect();
     let mut ids = BTreeSet::new();
-    if history.usual == TableMode::Merge && !rows.keys().all(|(id, _)| ids.insert(*id)) {
+    if usual == TableMode::Merge && !rows.keys().all(|(id, _)| ids.insert(*id)) {
         faults.push("a table of single rows has an id twice".to_owned());
     }
     faults

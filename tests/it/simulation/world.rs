@@ -43,6 +43,13 @@ pub(super) struct Faults {
     pub(super) patience: u32,
 }
 
+impl Faults {
+    /// Whether anything goes wrong; that writers stand still is nothing wrong.
+    pub(super) fn are_any(self) -> bool {
+        self.refusals + self.lost_answers + self.late + self.crashes > 0
+    }
+}
+
 /// A writer's run, from its start to its end or its crash.
 pub(super) type Process = usize;
 
@@ -71,8 +78,8 @@ struct State {
     /// When each writer wants to go on; `None` for one that has ended.
     wakes: Vec<Option<i64>>,
     dead: BTreeSet<Process>,
-    /// Commits that were sent without an answer that says what became of them.
-    doubts: BTreeSet<(Process, Path)>,
+    /// Commits that were sent without an answer that says what became of them, and how often.
+    doubts: BTreeMap<(Process, Path), usize>,
     sent: BTreeMap<Process, usize>,
     versions: Versions,
     trace: Vec<String>,
@@ -115,7 +122,7 @@ impl World {
             stalls: MAX_STALLS,
             wakes: Vec::new(),
             dead: BTreeSet::new(),
-            doubts: BTreeSet::new(),
+            doubts: BTreeMap::new(),
             sent: BTreeMap::new(),
             versions: Versions::default(),
             trace: Vec::new(),
@@ -197,9 +204,11 @@ impl World {
         self.state().sent.get(&process).copied().unwrap_or_default()
     }
 
-    /// Whether nobody knows what became of a commit of the process.
-    pub(super) fn is_in_doubt(&self, process: Process) -> bool {
-        self.state().doubts.iter().any(|(doubted, _)| *doubted == process)
+    /// How often a commit of the process was sent of which nobody knew what became.
+    pub(super) fn doubts(&self, process: Process) -> usize {
+        let state = self.state();
+        let own = state.doubts.iter().filter(|((doubted, _), _)| *doubted == process);
+        own.map(|(_, times)| times).sum()
     }
 
     /// Everything that is on its way arrives, long after, and nothing goes wrong any more.
@@ -257,7 +266,7 @@ impl World {
                 .and_then(|_| Err(state.lost(path, is_creation))),
         };
         if is_commit && !matches!(fate, Fate::Done | Fate::Refused) {
-            state.doubts.insert((process, path.clone()));
+            *state.doubts.entry((process, path.clone())).or_default() += 1;
         }
         answer
     }
@@ -355,7 +364,7 @@ impl State {
     }
 
     fn is_doubted(&self, process: Process, path: &Path) -> bool {
-        self.doubts.contains(&(process, path.clone()))
+        self.doubts.contains_key(&(process, path.clone()))
     }
 
     fn once_in(&mut self, many: u32) -> bool {
