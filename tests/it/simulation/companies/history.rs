@@ -237,7 +237,7 @@ fn said(outcome: &Outcome) -> Said {
         Outcome::Exported { report, .. } if report.committed => Said::Exported(report.clone()),
         Outcome::Exported { .. } => Said::Unchanged,
         Outcome::Compared { .. } => Said::Compared,
-        Outcome::Failed { kind, message, .. } => Said::Failed(*kind, message.clone()),
+        Outcome::Failed { kind, message, .. } => Said::Failed(kind, message.clone()),
         Outcome::NotStarted { .. } => Said::NotStarted,
         Outcome::Checked { .. } => panic!("nobody is checked alone"),
     }
