@@ -322,7 +322,7 @@ impl Run<'_> {
         let names: Vec<String> = piece.iter().map(|one| one.company().to_owned()).collect();
         world.note(|| format!("p{process} commits {} of {all}: {}", names.len(), names.join(", ")));
         let (doubts, rebases) = (world.doubts(process), self.table.rebases());
-        let ended = self.table.commit(piece, &());
+        let ended = self.table.commit(piece, (self.now)(), &());
         let is_in_doubt = world.doubts(process) > doubts;
         if is_in_doubt {
             self.in_doubt.lock().unwrap().extend(names);
