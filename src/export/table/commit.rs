@@ -73,10 +73,11 @@ impl Log {
             Err(error) if !self.store.may_be_there(&commit) => {
                 return Ok(Committed::Refused(self.explain("written", error)));
             }
-            // It may have been committed after all. Whatever else is there says nothing of that.
+            // It may have been committed after all. Whatever else is there says nothing of that. Another writer may have
+            // committed other companies on top of it since: the version is the one that was asked for.
             Err(error) => match self.load() {
                 Ok(Some(there)) if self.has_any(&there, changes) => {
-                    return Ok(Committed::As(there.number()));
+                    return Ok(Committed::As(number));
                 }
                 _ => return Err(self.explain("written", error)),
             },
