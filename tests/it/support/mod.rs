@@ -136,9 +136,19 @@ impl Connector {
         self.run(&arguments)
     }
 
+    /// Writes the configuration, unless it is there: a program that was started before may be reading it.
+    fn write_config(&self) {
+        let config = self.config.to_string();
+        if !fs::read(self.folder().join("config.json"))
+            .is_ok_and(|there| there == config.as_bytes())
+        {
+            self.write("config.json", config);
+        }
+    }
+
     /// Runs the program to its end, with its configuration as `config.json`.
     pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
-        self.write("config.json", self.config.to_string());
+        self.write_config();
         let answer = finish(self.command(arguments), b"");
         if self.has_test_streams { streams::without_harness(answer) } else { answer }
     }
@@ -161,7 +171,7 @@ impl Connector {
 
     /// Writes the files of a full read.
     pub(crate) fn prepare_read(&self) {
-        self.write("config.json", self.config.to_string());
+        self.write_config();
         self.write("catalog.json", catalog("customers", "full_refresh", Value::Null).to_string());
     }
 
