@@ -76,18 +76,36 @@ fn a_gap_in_the_log_is_refused() {
     assert_eq!(answer.code, Some(78), "{}", answer.stderr);
 }
 
+/// The data files of the table.
+fn data_files(connector: &Connector) -> Vec<PathBuf> {
+    let entries = fs::read_dir(connector.folder().join("lake/customers")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|ending| ending == "parquet")).collect()
+}
+
 #[test]
 fn a_data_file_that_lost_its_bytes_is_damage_and_not_a_passing_failure() {
     let (simulator, connector) = table_of(1);
-    let folder = connector.folder().join("lake/customers");
-    for entry in fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|ending| ending == "parquet") {
-            fs::write(path, "").unwrap();
-        }
+    for path in data_files(&connector) {
+        fs::write(path, "").unwrap();
     }
     simulator.change(5);
     refused(&connector, &["--full-refresh"], "is damaged: it is shorter than it was written");
+    assert_eq!(into_table(&connector, &["--mode", "overwrite"])["table_rows"], 40);
+}
+
+#[test]
+fn a_data_file_that_somebody_removed_is_named_with_what_to_do() {
+    let (simulator, connector) = table_of(1);
+    for path in data_files(&connector) {
+        fs::remove_file(path).unwrap();
+    }
+    simulator.change(5);
+    refused(
+        &connector,
+        &["--full-refresh"],
+        ".parquet is gone: another program removed it. Run again;",
+    );
     assert_eq!(into_table(&connector, &["--mode", "overwrite"])["table_rows"], 40);
 }
 
