@@ -1,8 +1,9 @@
 //! What the executable is made of: no second version of what must be there once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Two of them cannot hand each other data, or double what is trusted.
 const ONCE: [&str; 12] = [
@@ -77,6 +78,57 @@ fn a_second_version_is_noticed() {
 }
 
 /// Where the project lives, in Cargo.toml; until somebody names it, a placeholder.
+/// Packages that have more features in the tests than in the program, none of which changes what the program does.
+const MORE_IN_TESTS: [&str; 9] = [
+    "ahash",
+    "data-encoding",
+    "hashbrown",
+    "proc-macro2",
+    "regex",
+    "regex-automata",
+    "regex-syntax",
+    "rustix",
+    "serde",
+];
+
+/// The features of each package that is reached over these edges.
+fn features(edges: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let tree = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--prefix=none",
+            "--format={p}|{f}",
+            "--edges",
+            edges,
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let mut features: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8(tree.stdout).unwrap().lines() {
+        let Some((package, own)) = line.trim_end_matches(" (*)").split_once('|') else { continue };
+        let own = own.split(',').filter(|feature| !feature.is_empty()).map(str::to_owned);
+        features.entry(package.to_owned()).or_default().extend(own);
+    }
+    features
+}
+
+/// A library for tests can turn on a feature of one that the program has, too: then no test sees what is shipped.
+#[test]
+fn what_is_tested_has_the_features_that_are_shipped() {
+    let (shipped, tested) = (features("normal"), features("normal,dev"));
+    assert!(shipped.len() > 100 && tested.len() > shipped.len(), "{}", shipped.len());
+    let differing: BTreeSet<&str> = shipped
+        .iter()
+        .filter(|(package, own)| tested.get(*package).is_some_and(|more| !more.is_subset(own)))
+        .filter_map(|(package, _)| package.split(' ').next())
+        .collect();
+    assert_eq!(differing, BTreeSet::from(MORE_IN_TESTS));
+}
+
 #[test]
 fn the_address_of_the_repository_is_the_same_wherever_it_is_written() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
