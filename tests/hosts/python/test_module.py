@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -272,6 +273,15 @@ def _children(pid: int) -> list[int]:
     return found
 
 
+def _open_files(process: int) -> list[str]:
+    """What a process has open; one that it closes meanwhile is left out."""
+    found = []
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(descriptor))
+    return found
+
+
 def _eventually(what, seconds: float = 30):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -348,7 +358,7 @@ def test_ctrl_c_ends_the_program_and_is_a_keyboard_interrupt(call, python, tmp_p
         process = python(INTERRUPTED.format(call=code))
         (child,) = _eventually(lambda: _children(process.pid))
         # It waits for the reply.
-        _eventually(lambda: "socket" in str([os.readlink(one) for one in Path(f"/proc/{child}/fd").iterdir()]))
+        _eventually(lambda: any("socket" in file for file in _open_files(child)))
         # Python alone is told, as by a notebook.
         process.send_signal(signal.SIGINT)
         said, told = process.communicate(timeout=60)
