@@ -28,6 +28,10 @@ const SLOW_UPLOAD: &str = "RequestTimeout";
 /// What the HTTP library says of an address that it may only reach over TLS.
 const HTTP_REFUSED: &str = "URL scheme is not allowed";
 
+/// What repairs a table of which a file is lost: no other copy has the past of a history.
+const REPAIR: &str =
+    "restore the file, or export once with --mode overwrite, a history to another place";
+
 /// What stores say of a part of a file that ends before it.
 const TOO_SHORT: [&str; 2] = ["Wanted range starting at", "416 Range"];
 
@@ -53,7 +57,7 @@ impl Store {
         }
         if TOO_SHORT.iter().any(|text| cause.contains(text)) {
             return Error::config(format!(
-                "{place} is damaged: it is shorter than it was written. Restore the file, or export once with --mode overwrite."
+                "{place} is damaged: it is shorter than it was written. To repair the table, {REPAIR}."
             ));
         }
         let kind = kind(&error);
@@ -85,6 +89,14 @@ impl Store {
         };
         // What is full here is full for whoever else writes here.
         if kind == Kind::System { error.of_machine() } else { error }
+    }
+
+    /// A file that a table names is not there: neither the bucket nor its spelling is at fault.
+    pub(crate) fn removed(&self, path: &Path) -> Error {
+        let place = self.shown(path);
+        Error::config(format!(
+            "{place} is not there: another program removed it. Run again; if it stays so, {REPAIR}."
+        ))
     }
 
     /// The variable that allows plain HTTP.

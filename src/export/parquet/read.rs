@@ -171,11 +171,8 @@ fn explain(store: &Store, path: &Path, error: ParquetError) -> Error {
     let place = store.shown(path);
     let error = match error {
         ParquetError::External(cause) => match cause.downcast::<object_store::Error>() {
-            // Its table names it, so neither the bucket nor the spelling is at fault.
             Ok(stored) if matches!(*stored, object_store::Error::NotFound { .. }) => {
-                return Error::config(format!(
-                    "{place} is gone: another program removed it. Run again; if it stays so, restore the file, or export once with --mode overwrite."
-                ));
+                return store.removed(path);
             }
             Ok(stored) => return store.explain(path, *stored),
             Err(cause) => ParquetError::External(cause),

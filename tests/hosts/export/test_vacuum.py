@@ -164,7 +164,11 @@ def test_whatever_stops_it_the_table_is_whole_and_the_next_one_goes_on(exporter,
     moments = random.Random(20261125)
     stopped = {signal.SIGKILL: 0, signal.SIGTERM: 0}
     halfway = 0  # between the first removal and the last
-    for number in range(STOPS):
+    enough = STOPS // 8
+    # A vacuum that is asked to end may have ended already, on a busy machine most of them: then more are stopped.
+    for number in range(4 * STOPS):
+        if number >= STOPS and halfway and min(stopped.values()) >= enough:
+            break
         copy()
         before = names_in(place)
         asked = [signal.SIGKILL, signal.SIGTERM][number % 2]
@@ -189,8 +193,7 @@ def test_whatever_stops_it_the_table_is_whole_and_the_next_one_goes_on(exporter,
         left = names_in(place)
         assert kept == left & before and whole - left == set(), left ^ whole
         assert rows_of(place) == rows
-    # A vacuum that is asked to end has often ended already.
-    assert all(count >= STOPS // 20 for count in stopped.values()), stopped
+    assert min(stopped.values()) >= enough, stopped
     assert halfway >= 1, "every signal came too early or too late"
 
 

@@ -104,7 +104,7 @@ fn a_data_file_that_somebody_removed_is_named_with_what_to_do() {
     refused(
         &connector,
         &["--full-refresh"],
-        ".parquet is gone: another program removed it. Run again;",
+        ".parquet is not there: another program removed it. Run again;",
     );
     assert_eq!(into_table(&connector, &["--mode", "overwrite"])["table_rows"], 40);
 }
