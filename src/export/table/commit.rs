@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::expressions::Scalar;
 use delta_kernel::transaction::create_table::create_table;
@@ -12,7 +13,7 @@ use delta_kernel::transaction::{
 };
 use delta_kernel::{EngineData, FilteredEngineData, KernelError};
 
-use super::committer::Commit;
+use super::committer::FirstCommit;
 use super::log::{ENGINE, Log, Version};
 use super::note::{DOMAIN, Note, domain_of};
 use super::{actions, columns};
@@ -117,7 +118,8 @@ impl Log {
         for (domain, note) in self.notes(changes) {
             builder = builder.with_domain_metadata(domain, note);
         }
-        let transaction = builder.build(self.engine.as_ref(), Box::new(Commit::first(self.stream)));
+        let transaction =
+            builder.build(self.engine.as_ref(), Box::new(FirstCommit::of(self.stream)));
         let mut transaction = match transaction {
             Ok(transaction) => transaction,
             // Nothing has been sent yet: somebody else was first.
@@ -163,7 +165,8 @@ impl Log {
                 builder = builder.add_column(field);
             }
         }
-        let mut transaction = builder.build(self.engine.as_ref(), Box::new(Commit::next()))?;
+        let mut transaction =
+            builder.build(self.engine.as_ref(), Box::new(FileSystemCommitter::new()))?;
         let state = transaction.write_state()?;
         for action in self.added(&state, changes)? {
             transaction.add_files(action);

@@ -1,5 +1,3 @@
-//! What the kernel commits, with a few members of its actions made others.
-//!
 //! The first commit of a table is written as older readers take it, and with the names that catalogs show.
 //! The kernel gives a new table reader version 3 without any reader feature. Reader version 1 says the same
 //! (Delta protocol, "Protocol Evolution"), and is read by everything that reads Delta.
@@ -20,48 +18,33 @@ use crate::model::Stream;
 /// The oldest version that a reader has to know to read a table.
 const READER_VERSION: i32 = 1;
 
-/// Commits a version of a table.
-pub(super) struct Commit {
+/// Commits the first version of a table.
+pub(super) struct FirstCommit {
     kernel: FileSystemCommitter,
-    rewritten: Rewritten,
+    stream: &'static Stream,
 }
 
-/// An action as it is committed.
-type Rewritten = Box<dyn Fn(RecordBatch) -> Result<RecordBatch, ArrowError> + Send + Sync>;
-
-impl Commit {
-    /// The first version of a stream's table.
-    pub(super) fn first(stream: &'static Stream) -> Self {
-        let rewritten = Box::new(|batch| described(batch, stream));
-        Self { kernel: FileSystemCommitter::new(), rewritten }
-    }
-
-    /// A later version. What it removes is named without its statistics: they quote the least and the greatest
-    /// of its texts, and checkpoints would keep that of rows that had to go.
-    pub(super) fn next() -> Self {
-        let rewritten = Box::new(|batch| {
-            with_members(batch, "remove", |name, member| {
-                (name == "stats").then(|| new_null_array(member.data_type(), member.len()))
-            })
-        });
-        Self { kernel: FileSystemCommitter::new(), rewritten }
+impl FirstCommit {
+    /// That of a stream's table.
+    pub(super) fn of(stream: &'static Stream) -> Self {
+        Self { kernel: FileSystemCommitter::new(), stream }
     }
 }
 
-impl Committer for Commit {
+impl Committer for FirstCommit {
     fn commit(
         &self,
         engine: &dyn Engine,
         actions: KernelResultIterator<'_, FilteredEngineData>,
         metadata: CommitMetadata,
     ) -> KernelResult<CommitResponse> {
-        let rewritten = actions.map(|action| {
+        let described = actions.map(|action| {
             let (data, selected) = action?.into_parts();
             let batch = ArrowEngineData::try_from_engine_data(data)?.record_batch().clone();
-            let batch = (self.rewritten)(batch)?;
+            let batch = described(batch, self.stream)?;
             FilteredEngineData::try_new(Box::new(ArrowEngineData::new(batch)), selected)
         });
-        self.kernel.commit(engine, Box::new(rewritten), metadata)
+        self.kernel.commit(engine, Box::new(described), metadata)
     }
 
     fn is_catalog_committer(&self) -> bool {

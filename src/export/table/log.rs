@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
+use arrow_array::{RecordBatch, new_null_array};
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::scan::state::ScanFile;
@@ -50,7 +50,8 @@ pub(in crate::export) struct Version {
     pub(in crate::export) files: Vec<Live>,
     /// Where the table is that of many companies, what is noted of each.
     pub(super) companies: Option<BTreeMap<String, String>>,
-    /// The files as the kernel gave them, which is how it takes them back to be removed.
+    /// The files as the kernel gave them, which is how it takes them back to be removed, but without their statistics: they
+    /// quote the least and the greatest of the texts, and a commit that removes rows must not repeat them.
     pub(super) listed: Vec<RecordBatch>,
 }
 
@@ -166,7 +167,7 @@ impl Log {
             for (row, file) in rows.zip(found) {
                 files.push(self.live(&file, (listed.len(), row), &data)?);
             }
-            listed.push(data);
+            listed.push(without_statistics(data)?);
         }
         Ok(Version { snapshot, note, is_ours, damage: None, files, companies, listed })
     }
@@ -308,9 +309,21 @@ impl Version {
     }
 }
 
+/// The member of a file's action that holds its statistics.
+const STATISTICS: &str = "stats";
+
+fn without_statistics(data: RecordBatch) -> Result<RecordBatch, KernelError> {
+    let Some((position, _)) = data.schema_ref().column_with_name(STATISTICS) else {
+        return Ok(data);
+    };
+    let mut columns = data.columns().to_vec();
+    columns[position] = new_null_array(columns[position].data_type(), data.num_rows());
+    Ok(RecordBatch::try_new(data.schema(), columns)?)
+}
+
 /// The smallest and the greatest key that the log notes of a file.
 fn keys(data: &RecordBatch, row: usize, stream: &Stream) -> Option<(i64, i64)> {
-    let statistics = data.column_by_name("stats")?.as_string_opt::<i32>()?;
+    let statistics = data.column_by_name(STATISTICS)?.as_string_opt::<i32>()?;
     let statistics: serde_json::Value = serde_json::from_str(statistics.value(row)).ok()?;
     let of = |bound: &str| statistics[bound][stream.key().name].as_i64();
     Some((of("minValues")?, of("maxValues")?))
