@@ -1,5 +1,8 @@
 # Sourced by the runners of the hosts' tests, for what they share: the executable under test, and Python's virtual environments.
 
+# Where Python may not keep what it has compiled, each of the hundreds of programs compiles its libraries again, for seconds.
+unset PYTHONDONTWRITEBYTECODE
+
 python=${PYTHON:-$(command -v python3.11 || command -v python3)}
 
 # find_executable DEFAULT: makes KOMETSALES an absolute path that is there; DEFAULT where it is not set.

@@ -40,8 +40,6 @@ pub(super) struct Base {
     pub(super) part: Part,
     /// How many versions there were.
     pub(super) versions: u64,
-    /// How many of them were this run's.
-    pub(super) commits: u64,
 }
 
 /// What tells one state of a company's part of a table from another: its note and its files, each with its marks of

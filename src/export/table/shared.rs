@@ -30,7 +30,8 @@ pub struct SharedTable {
     store: Store,
     options: TableOptions,
     newest: Mutex<Newest>,
-    commits: AtomicU64,
+    /// The versions that this run made.
+    committed: Mutex<Vec<u64>>,
     rebases: AtomicU64,
     /// Whether a commit of this run noted that a vacuum follows.
     is_vacuum_due: AtomicBool,
@@ -84,7 +85,7 @@ impl SharedTable {
             store,
             options,
             newest: Mutex::new(newest),
-            commits: AtomicU64::new(0),
+            committed: Mutex::default(),
             rebases: AtomicU64::new(0),
             is_vacuum_due: AtomicBool::new(false),
         })
@@ -109,7 +110,6 @@ impl SharedTable {
             base: Some(Base {
                 part: Part::of(newest.as_deref(), company),
                 versions: versions(newest.as_deref()),
-                commits: self.commits(),
             }),
             log,
             version,
@@ -128,7 +128,11 @@ impl SharedTable {
 
     /// Commits of this run.
     pub fn commits(&self) -> u64 {
-        self.commits.load(Ordering::Relaxed)
+        self.committed().len() as u64
+    }
+
+    fn committed(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.committed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How often another writer came first, so that what was handed in went on top of its version.
@@ -138,11 +142,8 @@ impl SharedTable {
 
     /// Counts what goes on top of a version that others made since.
     fn count_rebase(&self, version: Option<&Version>, waiting: &[HandIn]) {
-        let (there, commits) = (versions(version), self.commits());
-        let is_rebased = |one: &HandIn| {
-            there.saturating_sub(one.base.versions) > commits.saturating_sub(one.base.commits)
-        };
-        if waiting.iter().any(is_rebased) {
+        let (there, own) = (versions(version), self.committed());
+        if waiting.iter().any(|one| is_rebased(one.base.versions, there, &own)) {
             self.rebases.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -219,7 +220,7 @@ impl SharedTable {
             self.lock().is_outdated = true;
             match committed {
                 Ok(Committed::As(number)) => {
-                    self.commits.fetch_add(1, Ordering::Relaxed);
+                    self.committed().push(number);
                     self.is_vacuum_due.fetch_or(vacuumed_at.is_some(), Ordering::Relaxed);
                     let place = self.log.place();
                     let committed =
@@ -250,6 +251,11 @@ impl SharedTable {
         ));
         failed(ended, waiting, &error)
     }
+}
+
+/// Whether somebody else made one of the versions that were added to so many before; `own` are those of this run.
+fn is_rebased(before: u64, there: u64, own: &[u64]) -> bool {
+    (before..there).any(|number| !own.contains(&number))
 }
 
 /// How many versions there are up to this one.
@@ -295,4 +301,18 @@ fn failed(
 fn same(error: &Error) -> Error {
     let again = Error::new(error.kind(), error.to_string());
     if error.is_of_machine() { again.of_machine() } else { again }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_rebased;
+
+    #[test]
+    fn what_goes_on_top_of_own_versions_alone_is_no_rebase() {
+        assert!(!is_rebased(3, 3, &[]));
+        assert!(!is_rebased(3, 5, &[1, 3, 4]));
+        assert!(is_rebased(3, 5, &[1, 3]), "version 4 is another writer's");
+        assert!(is_rebased(0, 1, &[]));
+        assert!(is_rebased(3, 6, &[3, 5]));
+    }
 }
