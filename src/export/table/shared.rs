@@ -253,9 +253,9 @@ impl SharedTable {
     }
 }
 
-/// Whether somebody else made one of the versions that were added to so many before; `own` are those of this run.
-fn is_rebased(before: u64, there: u64, own: &[u64]) -> bool {
-    (before..there).any(|number| !own.contains(&number))
+/// Whether another run made one of the versions from number `next` to before `end`; `own` are the numbers of this run's.
+fn is_rebased(next: u64, end: u64, own: &[u64]) -> bool {
+    (next..end).any(|number| !own.contains(&number))
 }
 
 /// How many versions there are up to this one.
