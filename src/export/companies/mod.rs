@@ -9,6 +9,7 @@ mod one;
 mod queue;
 mod report;
 mod run;
+mod spacing;
 mod stops;
 mod stream;
 mod tokens;

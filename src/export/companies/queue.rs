@@ -6,6 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::name::Name;
+use super::spacing::Spacing;
 
 /// So many companies are committed at once at the least, unless they are the last or one has waited.
 const BATCH: usize = 64;
@@ -41,6 +42,7 @@ struct State<H> {
     since: Option<Instant>,
     /// Companies whose commit is under way: they may have to begin again.
     committing: usize,
+    spacing: Spacing,
     is_closed: bool,
 }
 
@@ -54,6 +56,7 @@ impl<H> Queue<H> {
             handed_in: Vec::new(),
             since: None,
             committing: 0,
+            spacing: Spacing::default(),
             is_closed: false,
         };
         Self { state: Mutex::new(state), changed: Condvar::new() }
@@ -64,17 +67,31 @@ impl<H> Queue<H> {
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State<H>>) -> MutexGuard<'a, State<H>> {
-        self.changed.wait_timeout(state, POLL).unwrap_or_else(PoisonError::into_inner).0
+        self.wait_for(state, POLL)
+    }
+
+    fn wait_for<'a>(
+        &self,
+        state: MutexGuard<'a, State<H>>,
+        most: Duration,
+    ) -> MutexGuard<'a, State<H>> {
+        self.changed.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// The next company, as soon as it is known that there is one; `None` if there will be none.
     pub(super) fn next(&self, may_begin: impl Fn() -> bool) -> Option<Entry> {
         let mut state = self.lock();
         while may_begin() && !state.is_closed {
+            let now = Instant::now();
+            if let Some(wait) = state.spacing.wait(now).filter(|_| !state.waiting.is_empty()) {
+                state = self.wait_for(state, wait);
+                continue;
+            }
             if let Some(mut entry) = state.waiting.pop_front() {
                 state.at_work += 1;
+                state.spacing.begin(now);
                 if entry.overtaken == 0 {
-                    entry.started = Instant::now();
+                    entry.started = now;
                 }
                 return Some(entry);
             }
