@@ -8,7 +8,9 @@ use arrow_array::types::Int64Type;
 use arrow_schema::{Schema, SchemaRef};
 
 use super::bits::Bits;
-use super::log::{Live, Log, Version};
+use super::later::LaterVersions;
+use super::live::Live;
+use super::log::{Log, Version};
 use super::missing::{Missing, MissingRows, Vanished};
 use super::survey::{NEVER, Was, Winner, Winners, values};
 use super::times::Times;
@@ -115,31 +117,6 @@ pub(super) fn compare(
 /// For winners, by their positions, the later versions that the table has of them since another export was
 /// faster.
 type Later = HashMap<usize, LaterVersions>;
-
-/// Versions of a key that are later than the reply.
-#[derive(Default)]
-struct LaterVersions {
-    /// When the first of them was extracted; `None` before it is known.
-    first: Option<i64>,
-    /// Whether the first is the same as the winner.
-    is_same: bool,
-    /// When the last of them became what it is; `None` before it is known.
-    last: Option<i64>,
-    /// Whether the last is current.
-    is_living: bool,
-}
-
-impl LaterVersions {
-    /// Takes a version more.
-    fn take(&mut self, there: &There, is_same: bool) {
-        if self.first.is_none_or(|first| there.time < first) {
-            (self.first, self.is_same) = (Some(there.time), is_same);
-        }
-        if self.last.is_none_or(|last| there.time > last) {
-            (self.last, self.is_living) = (Some(there.time), !there.is_deleted);
-        }
-    }
-}
 
 struct Comparing<'a> {
     log: &'a Log,
@@ -288,7 +265,7 @@ impl Comparing<'_> {
         if self.how.mode == TableMode::Append {
             // Of the versions of a key those right before and right after count.
             if there.time > self.how.extracted_at {
-                self.later.entry(position).or_default().take(&there, is_same);
+                self.later.entry(position).or_default().take(there.time, there.is_deleted, is_same);
             } else if there.time >= winner.time {
                 winner.time = there.time;
                 winner.is_wanted = !is_same;
@@ -311,20 +288,6 @@ struct There {
     /// When it became what it is, in microseconds.
     time: i64,
     is_deleted: bool,
-}
-
-impl Live {
-    /// How many rows are marked as deleted.
-    pub(super) fn deleted(&self) -> u64 {
-        let marks = self.still_there.as_deref().unwrap_or_default();
-        marks.iter().filter(|is_there| !**is_there).count() as u64
-    }
-
-    /// Whether a row has not been marked as deleted.
-    pub(super) fn is_there(&self, row: usize) -> bool {
-        let marks = self.still_there.as_deref().unwrap_or_default();
-        marks.get(row).copied().unwrap_or(true)
-    }
 }
 
 /// The winners whose keys are between two, both included.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use super::bits::Bits;
 use super::compare::Touched;
-use super::log::{Live, Log, Version};
+use super::live::Live;
+use super::log::{Log, Version};
 use super::missing::{Missing, Vanished};
 use super::versions::Begins;
 use crate::error::{Error, Result};

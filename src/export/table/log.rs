@@ -15,10 +15,10 @@ use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
 use object_store::path::Path;
 use url::Url;
 
+use super::live::Live;
 use super::note::{DOMAIN, Note, company_of, domain_of};
 use super::recover;
 use crate::error::{Error, Kind, Result};
-use crate::export::mask::Mask;
 use crate::model::Stream;
 use crate::model::arrow::{COMPANY, VALID_FROM};
 use crate::store::{Store, kind_among};
@@ -53,25 +53,6 @@ pub(in crate::export) struct Version {
     /// The files as the kernel gave them, which is how it takes them back to be removed, but without their statistics: they
     /// quote the least and the greatest of the texts, and a commit that removes rows must not repeat them.
     pub(super) listed: Vec<RecordBatch>,
-}
-
-/// A file of a version.
-#[derive(Clone)]
-pub(in crate::export) struct Live {
-    pub(in crate::export) path: Path,
-    pub(in crate::export) bytes: u64,
-    /// Its rows less those marked as deleted; `None` if the log does not say.
-    pub(in crate::export) rows: Option<u64>,
-    /// The smallest and the greatest key, if the log says.
-    pub(in crate::export) keys: Option<(i64, i64)>,
-    /// For each row whether it is still there; rows behind the last are.
-    pub(in crate::export) still_there: Option<Vec<bool>>,
-    /// What its rows are read as.
-    pub(super) mask: Option<Arc<Mask>>,
-    /// Whose rows it holds, in a table of many companies.
-    pub(super) company: Option<String>,
-    /// Its index in what the kernel gave.
-    pub(super) place: (usize, usize),
 }
 
 impl Log {

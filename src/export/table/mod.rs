@@ -18,6 +18,8 @@ mod fresh;
 mod hand_in;
 mod hash;
 mod keys;
+mod later;
+mod live;
 mod locate;
 mod log;
 mod masking;

@@ -120,6 +120,8 @@ mod tests {
             (true, merge, Note { overwritten_at: Some(at(7)), ..noted(merge, 9, "s") }, 5, false),
             (false, over, noted(merge, 9, "s"), 5, false),
             (false, over, noted(merge, 4, "t"), 5, true),
+            (false, over, noted(merge, 5, "s"), 5, true),
+            (true, merge, noted(over, 5, "s"), 5, true),
         ] {
             let read = read(Mode::Incremental, is_bounded);
             assert_eq!(read.check(Some(&other), mode, at(second)).is_ok(), is_applied, "{other:?}");

@@ -48,23 +48,62 @@ pub(super) fn traces(
     commits.sort();
     let mut traces = Traces::default();
     for (_, path) in commits.into_iter().rev() {
-        let text = store.read(path)?;
-        let actions = text.split(|byte| *byte == b'\n');
-        for action in actions.filter_map(|line| serde_json::from_slice::<Value>(line).ok()) {
-            let engine = action["commitInfo"]["engineInfo"].as_str().unwrap_or_default();
-            let application = action["txn"]["appId"].as_str().unwrap_or_default();
-            traces.is_ours |= engine.starts_with("kometsales/") || application == DOMAIN;
-            let noted = &action["domainMetadata"];
-            if let Some(domain) = noted["domain"].as_str().filter(|one| domains.contains(*one))
-                && let Some(text) = noted["configuration"].as_str()
-            {
-                traces.notes.entry(domain.to_owned()).or_insert_with(|| text.to_owned());
-            }
-        }
-        traces.is_ours |= !traces.notes.is_empty();
+        traces.take(&store.read(path)?, domains);
         if traces.is_ours && traces.notes.len() == domains.len() {
             break;
         }
     }
     Ok(traces)
+}
+
+impl Traces {
+    /// Takes a commit that is older than those before.
+    fn take(&mut self, commit: &[u8], domains: &BTreeSet<String>) {
+        let actions = commit.split(|byte| *byte == b'\n');
+        for action in actions.filter_map(|line| serde_json::from_slice::<Value>(line).ok()) {
+            let engine = action["commitInfo"]["engineInfo"].as_str().unwrap_or_default();
+            let application = action["txn"]["appId"].as_str().unwrap_or_default();
+            self.is_ours |= engine.starts_with("kometsales/") || application == DOMAIN;
+            let noted = &action["domainMetadata"];
+            if let Some(domain) = noted["domain"].as_str().filter(|one| domains.contains(*one))
+                && let Some(text) = noted["configuration"].as_str()
+            {
+                self.notes.entry(domain.to_owned()).or_insert_with(|| text.to_owned());
+            }
+        }
+        self.is_ours |= !self.notes.is_empty();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The traces of commits, newest first.
+    fn traces(commits: &[&str]) -> Traces {
+        let domains = BTreeSet::from([DOMAIN.to_owned()]);
+        let mut traces = Traces::default();
+        commits.iter().for_each(|commit| traces.take(commit.as_bytes(), &domains));
+        traces
+    }
+
+    #[test]
+    fn each_kind_of_trace_is_enough() {
+        let others = r#"{"commitInfo":{"engineInfo":"delta-rs:1"}}"#;
+        let engine = r#"{"commitInfo":{"engineInfo":"kometsales/0.1.0"}}"#;
+        let transaction = r#"{"txn":{"appId":"kometsales","version":1}}"#;
+        let note = r#"{"domainMetadata":{"domain":"kometsales","configuration":"newest"}}"#;
+        let older = r#"{"domainMetadata":{"domain":"kometsales","configuration":"older"}}"#;
+        let stranger = r#"{"domainMetadata":{"domain":"delta.rowTracking","configuration":"x"}}"#;
+        assert!(!traces(&[others, stranger, "{", ""]).is_ours);
+        for one in [engine, transaction, note] {
+            assert!(traces(&[one]).is_ours, "{one}");
+            assert!(traces(&[one, others]).is_ours, "{one} before others");
+            assert!(traces(&[others, one]).is_ours, "{one} after others");
+            let together = format!("{others}\n{one}\n{stranger}");
+            assert!(traces(&[&together]).is_ours, "{together}");
+        }
+        assert_eq!(traces(&[others, note, older]).notes[DOMAIN], "newest");
+        assert!(traces(&[engine, stranger]).notes.is_empty());
+    }
 }

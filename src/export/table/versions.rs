@@ -12,7 +12,8 @@ use std::sync::Arc;
 
 use super::bits::Bits;
 use super::compare::{Changes, How, Touched, lower_bound, range};
-use super::log::{Live, Log, Version};
+use super::live::Live;
+use super::log::{Log, Version};
 use super::missing::{Missing, MissingRows};
 use super::survey::{NEVER, Was, Winner, Winners, values};
 use super::validity::{Held, Next};

@@ -9,6 +9,7 @@ mod early;
 mod forget;
 mod history;
 mod interrupts;
+mod marks;
 mod model;
 mod people;
 mod places;

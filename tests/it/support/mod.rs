@@ -4,6 +4,7 @@
 pub(crate) mod answer;
 pub(crate) mod json;
 pub(crate) mod lake;
+pub(crate) mod marks;
 pub(crate) mod replies;
 pub(crate) mod schema;
 pub(crate) mod secrets;

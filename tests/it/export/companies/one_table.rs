@@ -286,6 +286,8 @@ fn it_is_shown_vacuumed_and_customers_of_one_company_are_forgotten() {
         assert_eq!(many.export("lake", &[ONE, "--full-refresh"]).code(), 0);
         many.simulator.change(5);
     }
+    many.simulator.remove(1);
+    assert_eq!(many.export("lake", &[ONE, "--full-refresh"]).code(), 0);
     let answer = many.connector.run(&["show", "lake", "--json"]);
     let shown: Value = serde_json::from_str(answer.text()).unwrap();
     assert_eq!(
@@ -294,6 +296,13 @@ fn it_is_shown_vacuumed_and_customers_of_one_company_are_forgotten() {
     );
     let companies = shown["companies"].as_array().unwrap();
     assert_eq!(companies.len(), 3, "{shown}");
+    for total in ["rows", "keys", "deleted", "active", "bytes", "files"] {
+        let sum: u64 = companies.iter().map(|one| one[total].as_u64().unwrap()).sum();
+        assert_eq!(shown[total], sum, "{total}: {shown}");
+    }
+    let months = shown["months"].as_object().unwrap().values().filter_map(Value::as_u64);
+    assert_eq!(months.sum::<u64>(), 57, "{shown}");
+    assert_eq!((&shown["keys"], &shown["deleted"]), (&json!(60), &json!(3)), "{shown}");
     assert_eq!(
         (&companies[1]["company"], &companies[1]["rows"]),
         (&json!("company-0002"), &json!(20))
@@ -316,7 +325,7 @@ fn it_is_shown_vacuumed_and_customers_of_one_company_are_forgotten() {
     let answer = many.connector.run(&["vacuum", "lake", "--json"]);
     assert_eq!(
         vacuum::counts(&serde_json::from_str(answer.text()).unwrap()),
-        [6, 1, 0, 0],
+        [9, 1, 0, 0],
         "{}",
         answer.text()
     );
