@@ -100,12 +100,15 @@ mod tests {
     fn the_names_of_a_log_are_known_and_no_others() {
         let version = format!("{:020}", 12);
         let name = |rest: &str| Entry::named(&format!("{version}.{rest}"));
-        let part = format!("checkpoint.{:010}.{:010}.parquet", 2, 3);
+        let part = |part: u32, of: u32| format!("checkpoint.{part:010}.{of:010}.parquet");
         for (rest, entry) in [
             ("json", Some(Entry::Commit(12))),
             ("crc", Some(Entry::Checksum(12))),
             ("checkpoint.parquet", Some(Entry::Checkpoint(12, 1))),
-            (&part, Some(Entry::Checkpoint(12, 3))),
+            (&part(1, 3), Some(Entry::Checkpoint(12, 3))),
+            (&part(3, 3), Some(Entry::Checkpoint(12, 3))),
+            (&part(0, 3), None),
+            (&part(4, 3), None),
             ("checkpoint.80a083e8-7026.json", Some(Entry::Checkpoint(12, 1))),
             (&format!("{:020}.compacted.json", 20), Some(Entry::Compacted(12))),
             ("json.tmp", None),

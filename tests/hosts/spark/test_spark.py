@@ -21,7 +21,7 @@ import pyspark
 import pytest
 from komet import EXECUTABLE, Komet, sorted_rows, tables
 from kometsales_spark import PARTITIONS, Customers, Reader
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.datasource import DataSource, DataSourceReader, InputPartition
 from secrecy import assert_absent
 
@@ -321,7 +321,7 @@ def test_the_batches_are_as_declared_and_every_setting_but_the_secret_ones_is_an
     assert kometsales_spark.SECRETS == secret
 
 
-def _asking_nobody(spark: SparkSession, folder: Path) -> tuple[Callable[[], None], Callable[[], None]]:
+def _asking_nobody(spark: SparkSession, folder: Path) -> tuple[Callable[[], None], ...]:
     """What Spark does for a read and for an export by itself: as many partitions and the same columns, and no program."""
 
     # Within a function, so that executors get the classes themselves: they have no module of that name.
@@ -351,24 +351,35 @@ def _asking_nobody(spark: SparkSession, folder: Path) -> tuple[Callable[[], None
     spark.dataSource.register(Nobody)
 
     def read() -> None:
+        spark.read.format("nobody").load().write.format("noop").mode("overwrite").save()
+
+    def read_and_write() -> None:
         spark.read.format("nobody").load().write.mode("overwrite").parquet(str(folder / "nothing"))
 
     def export() -> None:
         parts = spark.range(0, PARTITIONS, numPartitions=PARTITIONS)
         assert parts.mapInArrow(nothing, kometsales_spark._ddl(kometsales_spark.REPORT)).where("outcome = 'exported'").count() == 0
 
-    return read, export
+    return read, read_and_write, export
+
+
+WRITING = "reading and writing Parquet"
 
 
 @pytest.mark.skipif(os.environ.get("FIGURES") != "1", reason="it takes minutes: FIGURES=1 measures")
 def test_a_thousand_companies_take_at_most_1_3_times_as_long_as_in_one_run(spark, tmp_path):
     """With as many companies at work at once: two tasks with two each. Spark's own start is beside it: the same job without any company,
-    by a session that is as warm."""
+    by a session that is as warm. What Spark needs to write the rows to Parquet by itself is shown, and nothing that is held here."""
     komet = Komet(tmp_path, 1000, 5000)
 
+    def customers() -> DataFrame:
+        return spark.read.format("kometsales").option("partitions", str(PARTITIONS)).option("jobs", "2").load(str(komet.tokens))
+
     def read() -> None:
-        customers = spark.read.format("kometsales").option("partitions", str(PARTITIONS)).option("jobs", "2").load(str(komet.tokens))
-        customers.write.parquet(str(tmp_path / "rows"))
+        customers().write.format("noop").mode("overwrite").save()
+
+    def read_and_write() -> None:
+        customers().write.parquet(str(tmp_path / "rows"))
 
     def export() -> None:
         report = kometsales_spark.export(spark, str(komet.tokens), str(tmp_path / "by-spark"), PARTITIONS, jobs=2)
@@ -386,7 +397,8 @@ def test_a_thousand_companies_take_at_most_1_3_times_as_long_as_in_one_run(spark
     told = []
     try:
         companies = seconds(alone)
-        for name, nobody, work in zip(("reading", "exporting"), _asking_nobody(spark, tmp_path), (read, export), strict=True):
+        names, works = ("reading", WRITING, "exporting"), (read, read_and_write, export)
+        for name, nobody, work in zip(names, _asking_nobody(spark, tmp_path), works, strict=True):
             cold, start, took = seconds(nobody), seconds(nobody), seconds(work)
             told.append((name, cold, start, took, (took - start) / companies, took / (1.3 * companies + start)))
     finally:
@@ -394,4 +406,4 @@ def test_a_thousand_companies_take_at_most_1_3_times_as_long_as_in_one_run(spark
     print(f"--companies {companies:.1f} s")
     for name, cold, start, took, times, share in told:
         print(f"Spark {name} {took:.1f} s, its start {start:.1f} s (the first time {cold:.1f} s): {times:.2f} x without its start, {share:.2f} of what is allowed")
-    assert all(share <= 1 for *_, share in told)
+    assert all(share <= 1 for name, *_, share in told if name != WRITING)
