@@ -1,16 +1,18 @@
 //! Reading Parquet files back, ours and those that other programs made of them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, new_null_array};
-use arrow_cast::cast;
-use arrow_schema::SchemaRef;
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{DataType, Schema, SchemaRef, TimeUnit};
 use futures_util::StreamExt;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::{ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder};
+use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
@@ -54,6 +56,7 @@ impl Reader {
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let metadata = store
             .until_done(ArrowReaderMetadata::load_async(&mut file, options))?
+            .and_then(in_microseconds)
             .map_err(|error| explain(store, path, error))?;
         Ok(Self { store: store.clone(), path: path.clone(), file, metadata, mask: None })
     }
@@ -154,15 +157,37 @@ impl Rows<'_> {
     }
 }
 
-/// The columns of `schema` out of a batch that may have others, or the same in other types.
+/// The old times of Spark and Impala (INT96) as microseconds. The library reads them as nanoseconds, which wrap around
+/// before 1677 and after 2262.
+fn in_microseconds(metadata: ArrowReaderMetadata) -> Result<ArrowReaderMetadata, ParquetError> {
+    let columns = metadata.parquet_schema().columns().iter();
+    let old = columns.filter(|column| column.physical_type() == PhysicalType::INT96);
+    let old: HashSet<&str> = old.map(|column| column.name()).collect();
+    if old.is_empty() {
+        return Ok(metadata);
+    }
+    let micros = DataType::Timestamp(TimeUnit::Microsecond, None);
+    let fields = metadata.schema().fields().iter().map(|field| {
+        let is_old = old.contains(field.name().as_str());
+        let field = field.as_ref().clone();
+        if is_old { field.with_data_type(micros.clone()) } else { field }
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    ArrowReaderMetadata::try_new(metadata.metadata().clone(), options)
+}
+
+/// The columns of `schema` out of a batch that may have others, or the same in other types. A value that the type of its
+/// column cannot hold is an error, and not null.
 fn conform(
     batch: &RecordBatch,
     schema: &SchemaRef,
 ) -> Result<RecordBatch, arrow_schema::ArrowError> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
     let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
         None => Ok(new_null_array(field.data_type(), batch.num_rows())),
         Some(column) if column.data_type() == field.data_type() => Ok(column.clone()),
-        Some(column) => cast(column, field.data_type()),
+        Some(column) => cast_with_options(column, field.data_type(), &options),
     });
     RecordBatch::try_new(schema.clone(), columns.collect::<Result<_, _>>()?)
 }

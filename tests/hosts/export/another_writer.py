@@ -25,15 +25,15 @@ def vacuum(place: Place) -> int:
     return len(names)
 
 
-def rewrite(place: Place, operation: str, change: Callable[[pyarrow.Table], pyarrow.Table]) -> None:
-    """Commits a local table's rows, as `change` gives them back, as one file with Parquet's usual settings and no statistics."""
+def rewrite(place: Place, operation: str, change: Callable[[pyarrow.Table], pyarrow.Table], **settings: object) -> None:
+    """Commits a local table's rows, as `change` gives them back, as one file with Parquet's usual settings, or these, and no statistics."""
     folder = Path(place.url) / "customers"
     table = place.table()
     rows = change(table.to_pyarrow_table())
     now = int(time.time() * 1000)
     is_change = operation == "DELETE"
     name = f"part-{uuid.uuid4()}.parquet"
-    pyarrow.parquet.write_table(rows, folder / name)
+    pyarrow.parquet.write_table(rows, folder / name, **settings)
     size = (folder / name).stat().st_size
     actions = [{"commitInfo": {"timestamp": now, "operation": operation, "engineInfo": "another-writer"}}]
     for path in table.get_add_actions(flatten=True).column("path").to_pylist():

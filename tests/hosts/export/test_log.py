@@ -11,7 +11,9 @@ import polars
 import pyarrow.compute
 import pytest
 from deltalake.exceptions import CommitFailedError
+from exporter import assert_failed
 from log import commits, is_checkpoint, left_over
+from odd_company import serving
 from rows import COLUMNS, TABLE_ARROW, found, once, source
 
 
@@ -245,3 +247,37 @@ def test_a_file_that_is_gone_is_reported_and_nothing_is_committed(exporter, simu
 def test_the_schema_of_a_reader_is_the_one_that_was_written(exporter, simulator, place):
     exporter.export(simulator().config(), place)
     assert place.table().to_pyarrow_table().schema.equals(TABLE_ARROW)
+
+
+def test_times_that_another_program_wrote_as_spark_does_stay_what_they_are(exporter, folder):
+    """Spark writes INT96 unless told otherwise, which holds days beyond the nanoseconds of a 64-bit number."""
+    updated = {1: "0001-01-01T00:00:00", 2: "1582-10-15T12:30:00", 3: "1969-12-31T23:59:59.999999", 4: "2262-04-12T00:00:00", 5: "9999-12-31T23:59:59"}
+    before = [{"id": str(number), "name": "n", "updatedOn": time} for number, time in updated.items()]
+    after = [{**customer, "name": "m"} if customer["id"] == "3" else customer for customer in before]
+    bodies = [json.dumps({"status": "1", "customers": listed}).encode() for listed in (before, after)]
+    with serving(bodies) as url:
+        config = {"authentication_token": "token-of-the-odd-company", "base_url": url}
+        exporter.export(config, folder, "--full-refresh")
+        times = folder.table().to_pyarrow_table().sort_by("id").column("updatedOn")
+        another_writer.rewrite(folder, "OPTIMIZE", lambda rows: rows, use_deprecated_int96_timestamps=True)
+        assert exporter.export(config, folder, "--full-refresh")["rows"] == 1
+    rows = folder.table().to_pyarrow_table().sort_by("id")
+    assert rows.column("name").to_pylist() == ["n", "n", "m", "n", "n"]
+    assert rows.column("updatedOn").cast("int64") == times.cast("int64")
+    assert rows.column("updatedOn").null_count == 0
+
+
+def test_a_value_that_its_column_cannot_hold_is_refused_and_no_null_is_made_of_it(exporter, simulator, folder):
+    api = simulator(customers=40)
+    exporter.export(api.config(), folder)
+
+    def with_texts(rows: pyarrow.Table) -> pyarrow.Table:
+        texts = pyarrow.array(["nine"] * rows.num_rows)
+        return rows.set_column(rows.schema.get_field_index("salesPersonId"), "salesPersonId", texts)
+
+    another_writer.rewrite(folder, "OPTIMIZE", with_texts)
+    api.change(5)
+    before = folder.files()
+    message = assert_failed(exporter.run(api.config(), folder), "config")
+    assert "cannot be read as Parquet" in message and "nine" in message, message
+    assert folder.files() == before
