@@ -9,7 +9,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
 use super::{
-    DAY, age, age_all, commit, commit_file, counts, folder, names, put, run, table, vacuum,
+    DAY, age, age_all, commit, commit_file, counts, everything, folder, names, put, run, table,
+    vacuum,
 };
 use crate::export::places::into_table;
 use crate::support::Connector;
@@ -118,14 +119,19 @@ fn a_checkpoint_that_readers_are_not_led_to_does_not_replace_the_log() {
 
 /// Takes the notes out of a checkpoint, as the writers of some other tools do.
 pub(crate) fn without_notes(path: &PathBuf) {
+    without(path, "domainMetadata");
+}
+
+/// Takes the actions of a kind out of a checkpoint.
+fn without(path: &PathBuf, action: &str) {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     let schema = reader.schema().clone();
     let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
     let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), schema, None).unwrap();
     for batch in batches {
-        let notes = batch.column_by_name("domainMetadata").unwrap();
+        let actions = batch.column_by_name(action).unwrap();
         let kept: BooleanArray =
-            (0..batch.num_rows()).map(|row| Some(notes.is_null(row))).collect();
+            (0..batch.num_rows()).map(|row| Some(actions.is_null(row))).collect();
         assert!(kept.true_count() < batch.num_rows());
         writer.write(&arrow_select::filter::filter_record_batch(&batch, &kept).unwrap()).unwrap();
     }
@@ -139,6 +145,33 @@ fn a_note_that_only_old_commits_have_keeps_the_log() {
     age_all(&connector, 40 * DAY);
     assert_eq!(counts(&vacuum(&connector, &[])), [11, 0, 0, 0]);
     assert_eq!(commits(&connector), (0..12).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_log_that_begins_right_behind_its_checkpoint_is_whole() {
+    let (_simulator, connector) = table(14);
+    for version in 0..=10 {
+        fs::remove_file(commit_file(&connector, version)).unwrap();
+    }
+    assert_eq!(counts(&vacuum(&connector, &[])), [0, 0, 0, 0], "all versions are young");
+    age_all(&connector, 40 * DAY);
+    let vacuumed = vacuum(&connector, &[]);
+    // The files of the versions 10, 11 and 12; those of older ones are named by nothing any more.
+    assert_eq!(counts(&vacuumed), [3, 10, 0, 0], "{vacuumed}");
+    assert_eq!(into_table(&connector, &["--full-refresh"])["table_rows"], 40);
+}
+
+#[test]
+fn a_checkpoint_that_has_lost_files_replaces_no_log() {
+    let (_simulator, connector) = table(14);
+    without(&checkpoint_file(&connector, 10), "add");
+    age_all(&connector, 40 * DAY);
+    let before = everything(&connector);
+    let answer = run(&connector, &[]);
+    assert_eq!(answer.code, Some(78), "{}", answer.stderr);
+    let differ = "a checkpoint and the commits differ about version 10";
+    assert!(answer.stderr.contains(differ), "{}", answer.stderr);
+    assert_eq!(everything(&connector), before);
 }
 
 #[test]
