@@ -449,6 +449,23 @@ fn a_place_that_may_not_be_written_or_is_not_there_is_reported_before_the_api_is
 }
 
 #[test]
+fn a_check_of_a_table_that_is_there_tests_whether_it_may_be_written() {
+    for dialect in DIALECTS {
+        let (store, simulator) = (Store::start(Options::default()), simulator(10));
+        let connector = dialect.connector(&store, &simulator).with("retry_window_seconds", 1);
+        let url = dialect.url("p");
+        done(&export(&connector, &url, &[]));
+        let check = ["export", "--config", "config.json", "--to", &url, "--check"];
+        assert_eq!(connector.run(&check).code, Some(0), "{dialect:?}");
+        let before = (store.keys(BUCKET), simulator.requests().len());
+        store.script(Rule::on("PUT", "").answers(403).always());
+        let answer = connector.run(&check);
+        assert_eq!(answer.code, Some(78), "{dialect:?}: {}", answer.stderr);
+        assert_eq!((store.keys(BUCKET), simulator.requests().len()), before, "{dialect:?}");
+    }
+}
+
+#[test]
 fn an_upload_that_fails_leaves_nothing_behind() {
     for dialect in DIALECTS {
         for path in ["p", "x.parquet"] {
