@@ -16,7 +16,7 @@ use object_store::path::Path;
 use url::Url;
 
 use super::live::Live;
-use super::note::{DOMAIN, Note, company_of, domain_of};
+use super::note::{DOMAIN, Note, company_of, domain_of, made_version, restored};
 use super::recover;
 use crate::error::{Error, Kind, Result};
 use crate::model::Stream;
@@ -46,6 +46,9 @@ pub(in crate::export) struct Version {
     pub(super) is_ours: bool,
     /// What is missing from the log, if anything is: its rows are not to be trusted.
     pub(super) damage: Option<String>,
+    /// The commit by which another program may have put older rows in the place of those of the last export: what was noted is
+    /// not what they are, so the note has no cursor then.
+    pub(super) restored: Option<u64>,
     /// The files that readers of this version read.
     pub(in crate::export) files: Vec<Live>,
     /// Where the table is that of many companies, what is noted of each.
@@ -94,11 +97,16 @@ impl Log {
     /// # Errors
     /// `Config`: it cannot be read. `Transient`: not now.
     pub(in crate::export) fn load(&self) -> Result<Option<Version>> {
-        let listed = match self.store.list(&self.folder.clone().join("_delta_log")) {
-            Ok(listed) if listed.is_empty() => return Ok(None),
-            listed => listed?,
-        };
+        let folder = self.folder.clone().join("_delta_log");
+        let mut listed = self.store.list(&folder)?;
+        if listed.is_empty() {
+            return Ok(None);
+        }
         let mut version = self.load_version().map_err(|error| self.explain("read", error))?;
+        // Another writer may have committed in between.
+        if listed.iter().filter_map(recover::commit_number).max() < Some(version.number()) {
+            listed = self.store.list(&folder)?;
+        }
         let lost = version.lost_notes();
         if !lost.is_empty() || !version.is_ours {
             let traces = recover::traces(&self.store, &listed, &lost)?;
@@ -111,6 +119,8 @@ impl Log {
                 }
             }
         }
+        let restored = recover::restored(&self.store, &listed, version.noted(), version.number())?;
+        version.set_restored(restored);
         version.damage = match recover::emptied(&listed) {
             Some(number) => Some(format!("commit {number} holds nothing")),
             None => version.lost_rows(),
@@ -150,7 +160,8 @@ impl Log {
             }
             listed.push(without_statistics(data)?);
         }
-        Ok(Version { snapshot, note, is_ours, damage: None, files, companies, listed })
+        let damage = None;
+        Ok(Version { snapshot, note, is_ours, damage, restored: None, files, companies, listed })
     }
 
     fn note(&self, text: &str) -> Result<Note> {
@@ -181,10 +192,12 @@ impl Log {
             note,
             is_ours: version.is_ours,
             damage: None,
+            restored: None,
             files,
             companies: Some(BTreeMap::new()),
             listed: Vec::new(),
         };
+        part.set_restored(version.restored);
         part.damage = version.damage.clone().or_else(|| part.lost_rows());
         Ok(Some(part))
     }
@@ -261,6 +274,33 @@ impl Version {
     /// Whether it has the columns of a history.
     pub(super) fn is_history(&self) -> bool {
         self.snapshot.schema().field(VALID_FROM).is_some()
+    }
+
+    /// Such a commit, now or at any time before, for companies of the same table that have not been exported since.
+    pub(super) fn knows_restored(&self) -> Option<u64> {
+        self.restored.max(self.note.as_ref().and_then(|note| note.restored))
+    }
+
+    /// The newest version that is noted.
+    fn noted(&self) -> Option<u64> {
+        let notes = self.companies.iter().flat_map(BTreeMap::values);
+        let own = self.note.as_ref().and_then(|note| note.made).map(|made| made.version);
+        notes.filter_map(|text| made_version(text)).max().max(own)
+    }
+
+    /// Takes into account a commit that may have put older rows here, or one that the note of another company knows of. Where the note is
+    /// from before it, its cursor and its last complete list are not those of the rows.
+    fn set_restored(&mut self, found: Option<u64>) {
+        let notes = self.companies.iter().flat_map(BTreeMap::values);
+        let told = notes.filter_map(|text| restored(text)).max();
+        self.restored = found.max(told);
+        if let (Some(note), Some(restored)) = (&mut self.note, self.restored) {
+            if note.made.is_some_and(|made| made.version > restored) {
+                self.restored = None;
+            } else {
+                (note.state.cursor, note.state.list) = (None, None);
+            }
+        }
     }
 
     /// What its rows say against the note of the commit that made this version.

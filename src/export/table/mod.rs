@@ -279,7 +279,14 @@ impl Exported for Table<'_> {
     }
 
     fn state(&self) -> Option<State> {
-        self.version.as_ref()?.note.as_ref().map(|note| note.state.clone())
+        let version = self.version.as_ref()?;
+        if let Some(number) = version.restored {
+            self.messages.warn(&format!(
+                "Another program may have restored or replaced the rows of the table at {} (commit {number}), so everything is read again.",
+                self.log.place()
+            ));
+        }
+        version.note.as_ref().map(|note| note.state.clone())
     }
 
     fn report(&self) -> Option<&Report> {

@@ -30,6 +30,18 @@ pub(super) fn vacuumed_at(text: &str) -> Option<Timestamp> {
     json["vacuumed_at"].as_str().and_then(|time| Zone::UTC.parse(time))
 }
 
+/// The version that the commit of a note made, whatever else can be read of it.
+pub(super) fn made_version(text: &str) -> Option<u64> {
+    let json: Value = serde_json::from_str(text).ok()?;
+    json["made"]["version"].as_u64()
+}
+
+/// The commit that a note knows of by which another program may have put older rows here, whatever else can be read of it.
+pub(super) fn restored(text: &str) -> Option<u64> {
+    let json: Value = serde_json::from_str(text).ok()?;
+    json["restored"].as_u64()
+}
+
 /// The version of the note's form. A newer one is refused.
 const VERSION: u64 = 1;
 
@@ -60,6 +72,9 @@ pub(in crate::export) struct Note {
     pub(in crate::export) vacuumed_at: Option<Timestamp>,
     /// What every row is without, or has hashes of.
     pub(in crate::export) people: Noted,
+    /// The commit by which another program may have put older rows here, so that companies of the same table whose notes are older
+    /// know of it. Not noted before 0.2.
+    pub(in crate::export) restored: Option<u64>,
 }
 
 /// What a commit made of the table.
@@ -87,6 +102,7 @@ impl Note {
             "filters": self.filters,
             "vacuumed_at": self.vacuumed_at.map(|time| time.to_string()),
             "people": self.people.to_json(),
+            "restored": self.restored,
         })
     }
 
@@ -128,6 +144,7 @@ impl Note {
             filters: serde_json::from_value(json["filters"].clone()).unwrap_or_default(),
             vacuumed_at: json["vacuumed_at"].as_str().and_then(|time| Zone::UTC.parse(time)),
             people: Noted::from_json(&json["people"]).ok_or_else(|| unreadable(place))?,
+            restored: json["restored"].as_u64(),
         })
     }
 }
@@ -173,6 +190,7 @@ mod tests {
                 filters: cursor.map(|_| BTreeMap::from([("name".into(), "Flores".into())])),
                 vacuumed_at: cursor,
                 people: Noted::default(),
+                restored: None,
             };
             let mut json = note.to_json(&CUSTOMERS);
             assert_eq!(Note::from_json(&json.to_string(), &CUSTOMERS, "t").unwrap(), note);

@@ -101,6 +101,7 @@ mod tests {
             filters: None,
             vacuumed_at: None,
             people: Noted::default(),
+            restored: None,
         }
     }
 

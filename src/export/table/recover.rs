@@ -1,5 +1,5 @@
-//! What a table's log proves of itself: whose table it is, the note that another tool's checkpoint has lost, and whether
-//! commits are missing from it.
+//! What a table's log proves of itself: whose table it is, the note that another tool's checkpoint has lost, whether
+//! commits are missing from it, and whether another program put older rows in the place of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +23,45 @@ pub(super) fn commit_number(file: &ObjectMeta) -> Option<u64> {
 pub(super) fn emptied(listed: &[ObjectMeta]) -> Option<u64> {
     let empty = listed.iter().filter(|file| file.size < MIN_COMMIT_BYTES);
     empty.filter_map(commit_number).min()
+}
+
+/// The newest commit after version `after` by which another program may have put older rows in the place of those there were: one that
+/// restores a version or overwrites the table, or the newest of all where some are not there any more.
+///
+/// # Errors
+/// `Transient`: the store cannot be reached.
+pub(super) fn restored(
+    store: &Store,
+    listed: &[ObjectMeta],
+    after: Option<u64>,
+    newest: u64,
+) -> Result<Option<u64>> {
+    let first = after.map_or(0, |after| after + 1);
+    let later = listed.iter().filter_map(|file| Some((commit_number(file)?, &file.location)));
+    let mut later: Vec<_> = later.filter(|(number, _)| (first..=newest).contains(number)).collect();
+    later.sort();
+    for (number, path) in later.iter().rev() {
+        if is_replacing(&store.read(path)?) {
+            return Ok(Some(*number));
+        }
+    }
+    let is_whole = after.is_none() || later.len() as u64 == newest + 1 - first.min(newest + 1);
+    Ok((!is_whole).then_some(newest))
+}
+
+/// Whether a commit says that it restores an older version or overwrites the table, in the words that Spark, Databricks and delta-rs have
+/// for it.
+fn is_replacing(commit: &[u8]) -> bool {
+    let actions = commit.split(|byte| *byte == b'\n');
+    let mut actions = actions.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    actions.any(|action| {
+        let commit = &action["commitInfo"];
+        let operation = commit["operation"].as_str().unwrap_or_default();
+        let mode = commit["operationParameters"]["mode"].as_str().unwrap_or_default();
+        operation == "RESTORE"
+            || operation.contains("REPLACE TABLE")
+            || (operation == "WRITE" && mode.eq_ignore_ascii_case("overwrite"))
+    })
 }
 
 /// What older commits still say of a table whose newest checkpoint lost it.
@@ -85,6 +124,24 @@ mod tests {
         let mut traces = Traces::default();
         commits.iter().for_each(|commit| traces.take(commit.as_bytes(), &domains));
         traces
+    }
+
+    #[test]
+    fn what_restores_or_overwrites_is_known_and_what_tends_a_table_is_not() {
+        let says = |operation: &str, parameters: &str| {
+            let info =
+                format!(r#"{{"operation":"{operation}","operationParameters":{parameters}}}"#);
+            is_replacing(format!("{{\"protocol\":{{}}}}\n{{\"commitInfo\":{info}}}\n").as_bytes())
+        };
+        assert!(says("RESTORE", r#"{"version":"3"}"#));
+        assert!(says("CREATE OR REPLACE TABLE AS SELECT", "{}") && says("REPLACE TABLE", "{}"));
+        assert!(
+            says("WRITE", r#"{"mode":"Overwrite"}"#) && says("WRITE", r#"{"mode":"overwrite"}"#)
+        );
+        for other in ["OPTIMIZE", "DELETE", "UPDATE", "MERGE", "SET TBLPROPERTIES", "VACUUM END"] {
+            assert!(!says(other, "{}"), "{other}");
+        }
+        assert!(!says("WRITE", r#"{"mode":"Append"}"#) && !is_replacing(b"{"));
     }
 
     #[test]

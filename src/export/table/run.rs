@@ -17,6 +17,7 @@ use super::commit::Committed;
 use super::compare::{Changes, How, compare};
 use super::copy::{Copying, bug};
 use super::deletes::{Deletes, Questions};
+use super::log::Version;
 use super::masking;
 use super::note::Note;
 use super::pass::Pass;
@@ -293,6 +294,11 @@ impl<'r, 'a> Run<'r, 'a> {
         let Table { log, options, .. } = &*self.table;
         self.table.there = version.as_ref().map(|there| check(log, there, options)).transpose()?;
         let noted = version.as_ref().and_then(|version| version.note.as_ref());
+        if version.as_ref().is_some_and(|version| version.restored.is_some())
+            && self.read.is_bounded
+        {
+            return Err(conflict("it may have restored or replaced rows"));
+        }
         let extracted_at = self.receipt.extracted_at;
         self.read.check(noted, self.table.options.mode, extracted_at).map_err(conflict)?;
         if noted.is_some_and(|noted| noted.extracted_at == extracted_at) {
@@ -316,6 +322,7 @@ impl<'r, 'a> Run<'r, 'a> {
             filters: Some(self.plan.filters.clone()),
             vacuumed_at: self.table.vacuumed_at(self.receipt.extracted_at),
             people: Noted::of(&self.plan.privacy),
+            restored: self.table.version.as_ref().and_then(Version::knows_restored),
         };
         let noted = self.table.version.as_ref().and_then(|version| version.note.as_ref());
         self.read.note(own, noted, self.conflicts > 0)

@@ -14,6 +14,7 @@ mod model;
 mod people;
 mod places;
 mod readers;
+mod restored;
 mod stores;
 mod streams;
 mod vacuum;

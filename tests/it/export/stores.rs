@@ -394,6 +394,27 @@ fn an_overwrite_that_was_read_before_the_winner_is_a_conflict() {
 }
 
 #[test]
+fn a_bounded_read_does_not_survive_that_another_program_restores_a_version() {
+    let dialect = Dialect::S3;
+    let (store, simulator) = (Store::start(Options::default()), simulator(30));
+    let connector = dialect.connector(&store, &simulator);
+    for _ in 0..2 {
+        done(&export(&connector, &dialect.url("p"), &[]));
+        simulator.change(5);
+    }
+    let restore = super::restored::restore(&lake(&store), 0);
+    let key = format!("p/customers/{}", commit(2));
+    let back = move |store: &Store| store.put(BUCKET, &key, restore.clone());
+    store.script(Rule::on("PUT", "").ending(&commit(2)).before(back));
+    let slow = export(&connector, &dialect.url("p"), &[]);
+    assert_eq!(slow.code, Some(75), "{}", slow.stderr);
+    assert!(slow.stderr.contains("may have restored or replaced rows"), "{}", slow.stderr);
+    assert_eq!(lake(&store).left_over(), [] as [&str; 0]);
+    assert_eq!(done(&export(&connector, &dialect.url("p"), &[]))["received"], 30);
+    assert_eq!(done(&export(&connector, &dialect.url("p"), &["--full-refresh"]))["rows"], 0);
+}
+
+#[test]
 fn a_bounded_read_does_not_survive_an_overwrite_under_other_settings() {
     let dialect = Dialect::S3;
     let (store, simulator) = (Store::start(Options::default()), simulator(30));
