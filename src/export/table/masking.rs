@@ -78,9 +78,19 @@ pub(super) fn mask(
             "The table at {place} has lost what this program noted in it, so it is not known what is hashed already. To hash fields, {instead}."
         )));
     }
-    let mask = noted.unwrap_or_default().change(privacy).map_err(|what| {
+    let noted = noted.unwrap_or_default();
+    if version.restored.is_some() && noted.has_hashes() {
+        return Err(Error::config(format!(
+            "Another program may have restored or replaced the rows of the table at {place}, so it is not known what is hashed already. To hash fields, {instead}."
+        )));
+    }
+    let mut mask = noted.change(privacy).map_err(|what| {
         Error::config(format!("The table at {place} {what}. Set it as it was, or {instead}."))
     })?;
+    if version.restored.is_some() {
+        // What is left out already may be there again, and is left out once more.
+        mask.excluded = privacy.excluded().collect();
+    }
     if mask.is_empty() || version.files.is_empty() {
         return Ok(None);
     }

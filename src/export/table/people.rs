@@ -31,6 +31,11 @@ impl Noted {
         *self != Self::default()
     }
 
+    /// Whether any field is hashed.
+    pub(super) fn has_hashes(&self) -> bool {
+        !self.hashed.is_empty()
+    }
+
     /// The fields that rows are without, by name.
     pub(super) fn excluded(&self) -> Vec<String> {
         self.excluded.iter().cloned().collect()

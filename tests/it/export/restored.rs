@@ -130,3 +130,34 @@ fn a_company_that_comes_later_reads_everything_too() {
     let whole = many.export("lake", &[one, "--full-refresh"]);
     assert_eq!(whole.summary["rows"], 0, "{whole:?}");
 }
+
+#[test]
+fn what_was_left_out_since_is_left_out_again_and_what_may_be_hashed_is_not_hashed_twice() {
+    let simulator = simulator(20);
+    let connector = Connector::of(&simulator);
+    into_table(&connector, &[]);
+    let gone: BTreeSet<u64> = simulator.remove(1).into_iter().collect();
+    let connector = connector.with("exclude_fields", "name");
+    into_table(&connector, &["--full-refresh"]);
+    restore_in(&connector.folder().join("lake/customers"), 0);
+    let has_names = || lake(&connector).rows().iter().any(|row| !row["name"].is_null());
+    assert!(has_names());
+    into_table(&connector, &[]);
+    assert!(!has_names(), "{gone:?} is not listed any more, and is there still");
+    assert_eq!(lake(&connector).rows().len(), 20);
+
+    let connector = Connector::of(&simulator)
+        .with("hash_fields", "name")
+        .with("hash_key", "a-key-of-32-bytes-or-more-as-it-has-to-be");
+    for _ in 0..2 {
+        into_table(&connector, &[]);
+        simulator.change(2);
+    }
+    restore_in(&connector.folder().join("lake/customers"), 0);
+    let answer = export(&connector, "lake", &[]);
+    assert_eq!(answer.code, Some(78), "{}", answer.stderr);
+    assert!(answer.stderr.contains("not known what is hashed already"), "{}", answer.stderr);
+    into_table(&connector, &["--mode", "overwrite"]);
+    simulator.change(2);
+    assert!(into_table(&connector, &[])["received"].as_u64() < Some(19));
+}
