@@ -108,6 +108,31 @@ fn a_table_that_others_only_tended_goes_on_where_it_was() {
 }
 
 #[test]
+fn where_commits_of_others_are_gone_everything_is_read_again() {
+    let simulator = simulator(40);
+    let connector = Connector::of(&simulator);
+    for _ in 0..11 {
+        into_table(&connector, &["--full-refresh"]);
+        simulator.change(2);
+    }
+    // Two commits of another program, summed up by its checkpoint; of the log it leaves the last one.
+    let log = connector.folder().join("lake/customers/_delta_log");
+    let checkpoint = |version: u64| log.join(format!("{version:020}.checkpoint.parquet"));
+    fs::rename(checkpoint(10), checkpoint(12)).unwrap();
+    fs::write(log.join("_last_checkpoint"), r#"{"version":12,"size":20}"#).unwrap();
+    let tended = r#"{"commitInfo":{"timestamp":1,"operation":"OPTIMIZE","engineInfo":"another"}}"#;
+    fs::write(log.join(format!("{:020}.json", 12)), format!("{tended}\n")).unwrap();
+    for version in 0..=10 {
+        fs::remove_file(log.join(format!("{version:020}.json"))).unwrap();
+    }
+    let answer = export(&connector, "lake", &["--json"]);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    assert!(answer.stderr.contains("so everything is read again"), "{}", answer.stderr);
+    let summary: Value = serde_json::from_str(answer.text()).unwrap();
+    assert_eq!((&summary["received"], &summary["version"]), (&json!(40), &json!(13)), "{summary}");
+}
+
+#[test]
 fn a_company_that_comes_later_reads_everything_too() {
     let many = Many::of(3, 40, &[]);
     let one = "--one-table";
