@@ -16,7 +16,7 @@ use object_store::path::Path;
 use url::Url;
 
 use super::live::Live;
-use super::note::{DOMAIN, Note, company_of, domain_of, made_version, restored};
+use super::note::{DOMAIN, Note, company_of, domain_of, made_version, restored_by};
 use super::recover;
 use crate::error::{Error, Kind, Result};
 use crate::model::Stream;
@@ -292,7 +292,7 @@ impl Version {
     /// from before it, its cursor and its last complete list are not those of the rows.
     fn set_restored(&mut self, found: Option<u64>) {
         let notes = self.companies.iter().flat_map(BTreeMap::values);
-        let told = notes.filter_map(|text| restored(text)).max();
+        let told = notes.filter_map(|text| restored_by(text)).max();
         self.restored = found.max(told);
         if let (Some(note), Some(restored)) = (&mut self.note, self.restored) {
             if note.made.is_some_and(|made| made.version > restored) {

@@ -37,7 +37,7 @@ pub(super) fn made_version(text: &str) -> Option<u64> {
 }
 
 /// The commit that a note knows of by which another program may have put older rows here, whatever else can be read of it.
-pub(super) fn restored(text: &str) -> Option<u64> {
+pub(super) fn restored_by(text: &str) -> Option<u64> {
     let json: Value = serde_json::from_str(text).ok()?;
     json["restored"].as_u64()
 }

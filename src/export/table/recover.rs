@@ -45,7 +45,7 @@ pub(super) fn restored(
             return Ok(Some(*number));
         }
     }
-    let is_whole = after.is_none() || later.len() as u64 == newest + 1 - first.min(newest + 1);
+    let is_whole = after.is_none() || later.len() as u64 == (newest + 1).saturating_sub(first);
     Ok((!is_whole).then_some(newest))
 }
 
