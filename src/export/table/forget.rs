@@ -213,9 +213,11 @@ impl<'a> Forgetting<'a> {
         forgotten.version += 1;
         forgotten.committed = true;
         let version = forgotten.version;
+        // Nothing was read: that the rows may be older than what is noted has to be seen by the next export as well.
+        let made = forgotten.table_rows.filter(|_| self.version.restored.is_none());
         let note = Note {
             run: self.run.to_owned(),
-            made: forgotten.table_rows.map(|rows| Made { version, rows }),
+            made: made.map(|rows| Made { version, rows }),
             ..self.note.clone()
         };
         Ok(Some(Removal { uploaded, removed, left_out, note, forgotten }))

@@ -167,9 +167,17 @@ fn what_was_left_out_since_is_left_out_again_and_what_may_be_hashed_is_not_hashe
     restore_in(&connector.folder().join("lake/customers"), 0);
     let has_names = || lake(&connector).rows().iter().any(|row| !row["name"].is_null());
     assert!(has_names());
-    into_table(&connector, &[]);
+    // A customer that is forgotten meanwhile hides nothing of it.
+    let ids = lake(&connector).ids();
+    let forgotten = ids.iter().find(|id| !gone.contains(&(**id as u64))).unwrap().to_string();
+    let forget = connector.run(&["export", "--to", "lake", "--forget", &forgotten]);
+    assert_eq!(forget.code, Some(0), "{}", forget.stderr);
+    let answer = export(&connector, "lake", &[]);
+    assert_eq!(answer.code, Some(0), "{}", answer.stderr);
+    assert!(answer.stderr.contains("so everything is read again"), "{}", answer.stderr);
     assert!(!has_names(), "{gone:?} is not listed any more, and is there still");
     assert_eq!(lake(&connector).rows().len(), 20);
+    assert!(!export(&connector, "lake", &[]).stderr.contains("everything is read"));
 
     let connector = Connector::of(&simulator)
         .with("hash_fields", "name")
