@@ -2,7 +2,6 @@
 //! own words may quote a secret.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -43,13 +42,17 @@ pub fn parse<T: DeserializeOwned>(json: &[u8], what: &str, expected: &str) -> Re
     })
 }
 
-/// As [`parse`], where an empty document is null.
+/// As [`parse`], where an empty document is what a type has for nothing: null, or `None`.
 ///
 /// # Errors
-/// `Config`: it is not UTF-8, or not JSON.
-pub fn parse_if_any(json: &[u8], what: &str, expected: &str) -> Result<Value> {
+/// `Config`: it is not UTF-8, not JSON, or not of this type.
+pub fn parse_if_any<T: DeserializeOwned + Default>(
+    json: &[u8],
+    what: &str,
+    expected: &str,
+) -> Result<T> {
     if without_mark(json).trim_ascii().is_empty() {
-        return Ok(Value::Null);
+        return Ok(T::default());
     }
     parse(json, what, expected)
 }
@@ -61,6 +64,8 @@ fn is_utf16(json: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn fault(json: &[u8]) -> String {

@@ -29,7 +29,7 @@ impl Given {
         let refuse = |fault: &str| {
             Error::config(format!("The state ({origin}) cannot be read: {fault}. {ADVICE}"))
         };
-        let json = document::parse_if_any(json, &format!("The state ({origin})"), ADVICE)?;
+        let json: Value = document::parse_if_any(json, &format!("The state ({origin})"), ADVICE)?;
         let mut given = Self::default();
         match json {
             Value::Null => {}

@@ -3,7 +3,7 @@
 //! An export holds one row group after the other, in blocks of about a megabyte. As it is, glibc gives such blocks back to the system
 //! when they are freed, which costs a tenth of an export to get them again, until it has learnt to keep them: then it keeps what
 //! was freed in one thread from all others. So it is set to have one heap for all threads, to keep blocks of up to 8 MiB in it,
-//! and to give back what is free at its end from 4 MiB on. It reads that from the environment alone, before the program begins.
+//! and to give back what is free at its end from 2 MiB on. It reads that from the environment alone, before the program begins.
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 use super::environment::Environment;
@@ -12,7 +12,7 @@ use super::environment::Environment;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const SETTINGS: [(&str, &str); 3] = [
     (Environment::MMAP_THRESHOLD, "8388608"),
-    (Environment::TRIM_THRESHOLD, "4194304"),
+    (Environment::TRIM_THRESHOLD, "2097152"),
     (Environment::ARENA_MAX, "1"),
 ];
 

@@ -23,6 +23,7 @@ use crate::sync::{self, RejectLimits};
 
 pub mod catalog;
 pub mod definition;
+mod members;
 pub mod sink;
 pub mod state;
 

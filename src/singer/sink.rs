@@ -74,7 +74,7 @@ impl<'l, W: Write> Tap<'l, W> {
         }
         self.output.flush()?;
         self.bookmarks.set(checkpoint.stream(), checkpoint.state(), version.number());
-        self.say(&json!({"type": "STATE", "value": self.bookmarks.to_json()}))
+        self.output.say(&format!(r#"{{"type":"STATE","value":{}}}"#, self.bookmarks.to_json()))
     }
 
     fn say(&mut self, message: &Value) -> Result<()> {

@@ -1,12 +1,15 @@
 //! The state: a bookmark for each stream, among whatever else the host keeps there
 //! (`CONFIG_AND_STATE.md`).
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use super::members::Members;
 use crate::document;
 use crate::error::{Error, Result};
 use crate::model::{Stream, Zone};
 use crate::state::{List, State};
+use crate::streams::ALL;
 
 /// What to do about a state that cannot be read.
 const ADVICE: &str = "Pass the last STATE of this tap, or none to read everything.";
@@ -14,10 +17,12 @@ const ADVICE: &str = "Pass the last STATE of this tap, or none to read everythin
 /// The member of a bookmark that keeps the version which was activated last in the target.
 const TABLE_VERSION: &str = "table_version";
 
-/// The whole state of a pipeline. What is not of a stream that is read survives untouched.
-#[derive(Debug, Clone, Default)]
+/// The whole state of a pipeline. What is not of a stream that is read survives untouched, in the words of whoever wrote it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bookmarks {
-    value: Map<String, Value>,
+    /// Everything; the place of `bookmarks` alone counts.
+    state: Members,
+    bookmarks: Members,
 }
 
 impl Bookmarks {
@@ -30,45 +35,50 @@ impl Bookmarks {
         let refuse = |fault: &str| {
             Error::config(format!("The state ({origin}) cannot be read: {fault}. {ADVICE}"))
         };
-        let json = document::parse_if_any(json, &format!("The state ({origin})"), ADVICE)?;
-        let value = match json {
-            // A state that has a member of this name itself is none: what is written is read again.
-            Value::Object(mut message)
-                if message.get("type") == Some(&json!("STATE"))
-                    && !message.contains_key("bookmarks") =>
-            {
-                message.remove("value").ok_or_else(|| refuse("a STATE message has no `value`"))?
-            }
-            other => other,
+        let members = |json: &str, fault: &str| match json {
+            "null" => Ok(Members::default()),
+            json => serde_json::from_str::<Members>(json).map_err(|_| refuse(fault)),
         };
-        let value = match value {
-            Value::Null => Map::new(),
-            Value::Object(value) => value,
-            _ => return Err(refuse("it is not an object")),
-        };
-        let is_of_singer = |name: &String| name == "bookmarks" || name == "currently_syncing";
-        match value.get("bookmarks") {
-            None if !value.keys().all(is_of_singer) => Err(refuse("it has no `bookmarks`")),
-            None | Some(Value::Null | Value::Object(_)) => Ok(Self { value }),
-            Some(_) => Err(refuse("its `bookmarks` are not an object")),
+        let no_object = "it is not an object";
+        let json: Option<Box<RawValue>> =
+            document::parse_if_any(json, &format!("The state ({origin})"), ADVICE)?;
+        let Some(json) = json else { return Ok(Self::default()) };
+        let mut state = members(json.get(), no_object)?;
+        // A state that has a member of this name itself is none: what is written is read again.
+        if state.value("type") == "STATE" && state.json("bookmarks").is_none() {
+            let value = state.json("value");
+            state =
+                members(value.ok_or_else(|| refuse("a STATE message has no `value`"))?, no_object)?;
         }
+        let is_of_singer = |name: &str| name == "bookmarks" || name == "currently_syncing";
+        let bookmarks = match state.json("bookmarks") {
+            None if !state.names().all(is_of_singer) => {
+                return Err(refuse("it has no `bookmarks`"));
+            }
+            None => Members::default(),
+            Some(json) => members(json, "its `bookmarks` are not an object")?,
+        };
+        let of_streams = ALL.iter().filter_map(|stream| bookmarks.json(stream.name));
+        if of_streams.map(serde_json::from_str::<Value>).any(|read| read.is_err()) {
+            return Err(refuse("a bookmark has a number or a text that cannot be read"));
+        }
+        Ok(Self { state, bookmarks })
     }
 
     /// Why streams are read whole although there is a state.
     pub fn warnings(&self, streams: &[&Stream]) -> Vec<String> {
-        let Some(bookmarks) = self.value.get("bookmarks").and_then(Value::as_object) else {
-            return Vec::new();
-        };
+        let mut others = self.bookmarks.names().peekable();
+        let has_bookmarks = others.peek().is_some();
         let names: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
-        if !bookmarks.is_empty() && !names.iter().any(|name| bookmarks.contains_key(*name)) {
+        if has_bookmarks && !others.any(|name| names.contains(&name)) {
             return vec![format!(
                 "The state has no bookmark of the streams there are ({}), so everything is read.",
                 names.join(", ")
             )];
         }
         let is_interrupted = |name: &&str| {
-            let members = bookmarks.get(*name).and_then(Value::as_object);
-            members.is_some_and(|members| {
+            let bookmark = self.bookmarks.value(name);
+            bookmark.as_object().is_some_and(|members| {
                 members.values().any(|value| !value.is_null()) && members.iter().all(is_unfinished)
             })
         };
@@ -85,9 +95,10 @@ impl Bookmarks {
     /// # Errors
     /// `Config`: see [`State::from_json`]; or the bookmark is of another field.
     pub fn of(&self, stream: &Stream, zone: Zone) -> Result<Option<State>> {
-        let Some(bookmark) = self.bookmark(stream).filter(|bookmark| !bookmark.is_null()) else {
+        let bookmark = self.bookmarks.value(stream.name);
+        if bookmark.is_null() {
             return Ok(None);
-        };
+        }
         // A stream without a cursor is always read whole.
         let Some(cursor) = stream.cursor().map(|cursor| cursor.name) else { return Ok(None) };
         let key = bookmark.get("replication_key").and_then(Value::as_str);
@@ -118,30 +129,26 @@ impl Bookmarks {
                 "version": value("version"),
                 "list": value("list"),
             }),
-            other => other.clone(),
+            other => other,
         };
         State::from_json(&state, stream, zone)
     }
 
     /// The scope that a stream was last read with.
-    pub fn scope(&self, stream: &Stream) -> Option<&str> {
-        self.bookmark(stream)?.get("scope")?.as_str()
+    pub fn scope(&self, stream: &Stream) -> Option<String> {
+        self.bookmarks.value(stream.name)["scope"].as_str().map(str::to_owned)
     }
 
     /// The rows of the last complete list of a stream.
     pub fn list_count(&self, stream: &Stream) -> Option<u64> {
-        List::from_json(self.bookmark(stream)?.get("list")?)?.count
+        List::from_json(&self.bookmarks.value(stream.name)["list"])?.count
     }
 
     /// The version that was activated last in the target.
     pub fn table_version(&self, stream: &Stream) -> Option<i64> {
-        let version = self.bookmark(stream)?.get(TABLE_VERSION)?;
+        let version = &self.bookmarks.value(stream.name)[TABLE_VERSION];
         // A platform that keeps states in a language of doubles gives 7.0 back.
         version.as_i64().or_else(|| version.as_f64().map(|version| version as i64))
-    }
-
-    fn bookmark(&self, stream: &Stream) -> Option<&Value> {
-        self.value.get("bookmarks")?.get(stream.name)
     }
 
     /// Replaces the bookmark of a stream.
@@ -158,18 +165,13 @@ impl Bookmarks {
             bookmark.extend(rest);
         }
         bookmark.extend(table_version.map(|version| (TABLE_VERSION.to_owned(), version.into())));
-        let bookmarks = self.value.entry("bookmarks").or_insert_with(|| json!({}));
-        if bookmarks.is_null() {
-            *bookmarks = json!({});
-        }
-        if let Value::Object(bookmarks) = bookmarks {
-            bookmarks.insert(stream.name.into(), Value::Object(bookmark));
-        }
+        self.bookmarks.set(stream.name, Value::Object(bookmark).to_string());
+        self.state.set("bookmarks", self.bookmarks.to_string());
     }
 
-    /// The whole state.
-    pub fn to_json(&self) -> Value {
-        Value::Object(self.value.clone())
+    /// The whole state, in one line.
+    pub fn to_json(&self) -> String {
+        self.state.to_string()
     }
 }
 
@@ -200,7 +202,7 @@ mod tests {
         let state = State { cursor, scope: Some("abc".into()), list };
         let mut bookmarks = Bookmarks::default();
         bookmarks.set(&CUSTOMERS, &state, Some(1_795_500_000));
-        let json = bookmarks.to_json().to_string();
+        let json = bookmarks.to_json();
         assert_eq!(
             json,
             r#"{"bookmarks":{"customers":{"replication_key":"updatedOn","replication_key_value":"2019-02-28T00:00:01Z","scope":"abc","version":1,"list":{"at":"2019-02-28T00:00:01Z","count":7},"table_version":1795500000}}}"#
@@ -208,7 +210,7 @@ mod tests {
         let again = Bookmarks::parse(json.as_bytes(), "state.json").unwrap();
         assert_eq!(again.table_version(&CUSTOMERS), Some(1_795_500_000));
         assert_eq!(again.list_count(&CUSTOMERS), Some(7));
-        assert_eq!(again.scope(&CUSTOMERS), Some("abc"));
+        assert_eq!(again.scope(&CUSTOMERS), Some("abc".to_owned()));
         assert_eq!(read(&json).unwrap(), Some(state.clone()));
         let wrapped = format!(r#"{{"type": "STATE", "value": {json}}}"#);
         assert_eq!(read(&wrapped).unwrap(), Some(state));
@@ -216,20 +218,24 @@ mod tests {
 
     #[test]
     fn what_other_streams_left_survives() {
-        let given = r#"{"currently_syncing": "x", "bookmarks": {"orders": {"a": 1}}}"#;
+        let given = r#"{
+            "currently_syncing": "x",
+            "bookmarks": {"orders": {"id": 123456789012345678901234567890, "rate": 0.10, "name": "\ud800"}},
+            "of_another": 1e400
+        }"#;
         let mut bookmarks = Bookmarks::parse(given.as_bytes(), "state.json").unwrap();
         bookmarks.set(&CUSTOMERS, &State::default(), None);
-        let json = bookmarks.to_json();
-        assert_eq!(json["currently_syncing"], "x");
-        assert_eq!(json["bookmarks"]["orders"]["a"], 1);
-        assert_eq!(json["bookmarks"]["customers"], json!({"version": 1}));
+        assert_eq!(
+            bookmarks.to_json(),
+            r#"{"currently_syncing":"x","bookmarks":{"orders":{"id":123456789012345678901234567890,"rate":0.10,"name":"\ud800"},"customers":{"version":1}},"of_another":1e400}"#
+        );
     }
 
     #[test]
     fn a_state_that_is_like_a_message_is_read_again_as_it_was_written() {
         let given = r#"{"type": "STATE", "value": {"type": "STATE", "bookmarks": {"customers": {"version": 1}}}}"#;
         let written = Bookmarks::parse(given.as_bytes(), "state.json").unwrap().to_json();
-        let again = Bookmarks::parse(written.to_string().as_bytes(), "state.json").unwrap();
+        let again = Bookmarks::parse(written.as_bytes(), "state.json").unwrap();
         assert_eq!(again.to_json(), written);
         assert_eq!(again.of(&CUSTOMERS, Zone::UTC).unwrap(), Some(State::default()));
     }
@@ -271,6 +277,8 @@ mod tests {
             r#"{"bookmarks": {"customers": {"replication_key": "id", "replication_key_value": "7"}}}"#,
             r#"{"bookmarks": {"customers": {"version": 2}}}"#,
             r#"{"bookmarks": {"customers": {"foo": 1}}}"#,
+            r#"{"bookmarks": {"customers": {"version": 1, "list": 1e400}}}"#,
+            r#"{"bookmarks": {"customers": {"version": 1, "scope": "\ud800"}}}"#,
             r#"{"updatedOn": "2019-02-28T00:00:01Z"}"#,
             r#"{"customers": {"updatedOn": "2019-02-28T00:00:01Z"}}"#,
         ] {

@@ -20,7 +20,7 @@ use crate::network::{Proxies, check_certificates, check_name};
 use crate::secret::Token;
 
 /// Pieces of a reply between the thread that receives and the one that decodes.
-const MAX_WAITING_PIECES: usize = 8;
+const MAX_WAITING_PIECES: usize = 4;
 
 /// Sends requests.
 pub(crate) struct Client {

@@ -1,5 +1,5 @@
-//! Batches between a reply and its proof: in memory first, then in one temporary file, an uncompressed
-//! Arrow IPC stream. The file is written and read in threads of their own, beside whoever decodes and
+//! Batches between a reply and its proof: in memory, or once there are too many all of them in one temporary file, an
+//! uncompressed Arrow IPC stream. The file is written and read in threads of their own, beside whoever decodes and
 //! encodes.
 
 use std::fs::File;
@@ -16,7 +16,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use super::scratch::{Scratch, full};
 use crate::error::{Error, Result};
 
-/// Bytes of batches kept in memory. A list of about 37,000 customers needs no file.
+/// Bytes of batches kept in memory while there is no file. A list of about 37,000 customers needs no file.
 pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// Batches between the file and whoever gives or takes them.
@@ -103,22 +103,23 @@ impl<'a> Spool<'a> {
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<()> {
         self.held += batch.get_array_memory_size();
         self.count += 1;
+        self.memory.push(batch);
         if self.file.is_none() && self.held > self.most && !self.has_no_folder {
-            self.file = self.spill(&batch)?;
+            self.file = self.spill()?;
             self.has_no_folder = self.file.is_none();
         }
-        match &self.file {
-            None => self.memory.push(batch),
-            Some(file) if file.batches.send(batch).is_ok() => {}
-            // The file's thread ends before its time only with an error.
-            Some(_) => return self.file.take().map_or(Ok(()), |file| file.finish().map(|_| ())),
+        let Some(file) = &self.file else { return Ok(()) };
+        if self.memory.drain(..).all(|batch| file.batches.send(batch).is_ok()) {
+            return Ok(());
         }
-        Ok(())
+        // The file's thread ends before its time only with an error.
+        self.file.take().map_or(Ok(()), |file| file.finish().map(|_| ()))
     }
 
-    fn spill(&self, batch: &RecordBatch) -> Result<Option<Spilled>> {
+    fn spill(&self) -> Result<Option<Spilled>> {
+        let Some(schema) = self.memory.first().map(RecordBatch::schema) else { return Ok(None) };
         let Some((file, folder)) = self.scratch.file() else { return Ok(None) };
-        Spilled::start(file, folder, batch.schema()).map(Some)
+        Spilled::start(file, folder, schema).map(Some)
     }
 
     /// Everything that was taken, to be read from the beginning.
@@ -135,6 +136,7 @@ impl<'a> Spool<'a> {
 /// The batches of a spool, in the order in which they came.
 #[derive(Debug)]
 pub(crate) struct Spooled {
+    /// All of them, or none where there is a file.
     memory: Vec<RecordBatch>,
     /// How many batches there are, and which of them is the next.
     count: usize,
@@ -146,7 +148,7 @@ pub(crate) struct Spooled {
 /// The file as it is read in a thread of its own, a few batches ahead.
 #[derive(Debug)]
 struct Reading {
-    /// Which batch of all is the next that it gives.
+    /// Which batch is the next that it gives.
     at: usize,
     batches: Receiver<Result<RecordBatch>>,
     thread: JoinHandle<()>,
@@ -169,7 +171,7 @@ impl Spooled {
         let Some((file, folder)) = &self.file else { return Ok(None) };
         let reading = match self.reading.take() {
             Some(reading) => reading,
-            None => Reading::start(file, folder, self.memory.len())?,
+            None => Reading::start(file, folder)?,
         };
         let reading = self.reading.insert(reading);
         loop {
@@ -184,7 +186,7 @@ impl Spooled {
 
 impl Reading {
     /// The thread ends with the file, or when nobody takes its batches any more.
-    fn start(file: &File, folder: &Path, at: usize) -> Result<Self> {
+    fn start(file: &File, folder: &Path) -> Result<Self> {
         let folder = folder.to_owned();
         let unreadable = |folder: &Path| {
             format!(
@@ -208,7 +210,7 @@ impl Reading {
                 }
             }
         };
-        Ok(Self { at, batches, thread: thread("spool", read)? })
+        Ok(Self { at: 0, batches, thread: thread("spool", read)? })
     }
 }
 

@@ -14,7 +14,7 @@ from served import Served
 
 CUSTOMERS = 1_000_000
 
-READ_MIB = 48
+READ_MIB = 40
 EXPORT_MIB = 64
 # 32 bytes a row of the reply, beside what an export takes.
 MERGE_MIB = EXPORT_MIB + CUSTOMERS * 32 / MIB + 24

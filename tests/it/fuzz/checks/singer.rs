@@ -1,6 +1,6 @@
 //! Singer's catalog and its state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kometsales::config::Config;
 use kometsales::config::privacy::Privacy;
@@ -11,7 +11,8 @@ use kometsales::singer::catalog::{Catalog, Wanted};
 use kometsales::singer::state::Bookmarks;
 use kometsales::streams::ALL;
 use kometsales::streams::customers::CUSTOMERS;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::redaction::MARKER;
 use super::state::kind_of;
@@ -97,8 +98,9 @@ pub fn check_state(bytes: &[u8]) -> String {
     let warnings: Vec<String> =
         bookmarks.warnings(&[&CUSTOMERS]).iter().map(|one| outline(one)).collect();
     // What was read is written and read again, and what belongs to others stays.
-    let again = Bookmarks::parse(bookmarks.to_json().to_string().as_bytes(), "the test").unwrap();
-    assert_eq!(again.to_json(), bookmarks.to_json());
+    let again = Bookmarks::parse(bookmarks.to_json().as_bytes(), "the test").unwrap();
+    assert_eq!(again, bookmarks);
+    assert!(!bookmarks.to_json().contains('\n'));
     let zone = Zone::named("America/New_York").unwrap();
     let state = match bookmarks.of(&CUSTOMERS, zone) {
         Ok(state) => state,
@@ -109,28 +111,28 @@ pub fn check_state(bytes: &[u8]) -> String {
     let state = state.unwrap_or_default();
     let mut next = bookmarks.clone();
     next.set(&CUSTOMERS, &state, version);
-    let text = next.to_json().to_string();
+    let text = next.to_json();
     for text in [text.clone(), format!(r#"{{"type":"STATE","value":{text}}}"#)] {
         let read = Bookmarks::parse(text.as_bytes(), "the test").unwrap();
         assert_eq!(read.of(&CUSTOMERS, Zone::UTC).unwrap(), Some(state.clone()), "{text}");
         assert_eq!(read.table_version(&CUSTOMERS), version, "{text}");
         assert_eq!(read.list_count(&CUSTOMERS), state.list.and_then(|list| list.count), "{text}");
-        assert_eq!(read.scope(&CUSTOMERS), state.scope.as_deref(), "{text}");
+        assert_eq!(read.scope(&CUSTOMERS), state.scope, "{text}");
         assert_eq!(others(&read.to_json()), others(&bookmarks.to_json()), "{text}");
     }
     format!("{outcome} version {} {warnings:?}", version.is_some())
 }
 
-/// A state without what is of customers.
-fn others(state: &Value) -> Value {
-    let mut state = state.clone();
-    if let Some(members) = state.as_object_mut() {
-        if let Some(bookmarks) = members.get_mut("bookmarks").and_then(Value::as_object_mut) {
-            bookmarks.shift_remove("customers");
-        }
-        members.retain(|name, value| {
-            name != "bookmarks" || value.as_object().is_some_and(|members| !members.is_empty())
-        });
-    }
-    state
+/// What a state has of others, word by word.
+fn others(state: &str) -> BTreeMap<String, String> {
+    type Members = BTreeMap<String, Box<RawValue>>;
+    let members: Members = serde_json::from_str(state).expect("an object");
+    let bookmarks: Option<Members> = members
+        .get("bookmarks")
+        .and_then(|bookmarks| serde_json::from_str(bookmarks.get()).expect("an object"));
+    let theirs = |(name, json): (String, Box<RawValue>)| (name, json.get().to_owned());
+    let bookmarks = bookmarks.into_iter().flatten().filter(|(name, _)| name != "customers");
+    let bookmarks = bookmarks.map(|(name, json)| (format!("bookmarks.{name}"), json));
+    let state = members.into_iter().filter(|(name, _)| name != "bookmarks");
+    state.chain(bookmarks).map(theirs).collect()
 }
