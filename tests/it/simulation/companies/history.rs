@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use kometsales::error::Error;
 use kometsales::export::Exported;
@@ -26,9 +27,23 @@ use crate::simulation::world::{Process, SECOND, World};
 /// What a process does.
 #[derive(Debug, Clone)]
 pub(super) enum Job {
-    Run { shard: Shard, mode: TableMode, is_whole: bool, allow_shrink: bool, is_dry_run: bool },
-    Vacuum { retain: i64, is_dry_run: bool },
-    Forget { company: usize, id: i64 },
+    Run {
+        shard: Shard,
+        mode: TableMode,
+        is_whole: bool,
+        allow_shrink: bool,
+        is_dry_run: bool,
+        /// For how long its vacuum keeps versions, where one follows.
+        vacuum: Option<i64>,
+    },
+    Vacuum {
+        retain: i64,
+        is_dry_run: bool,
+    },
+    Forget {
+        company: usize,
+        id: i64,
+    },
 }
 
 /// What a run says of a company.
@@ -106,6 +121,7 @@ fn job(random: &mut fastrand::Rng, usual: TableMode, companies: usize) -> Job {
                 is_whole: is_overwrite || random.u32(..3) == 0,
                 allow_shrink: random.bool(),
                 is_dry_run: kind == 13,
+                vacuum: (random.u32(..4) == 0).then_some(retain),
             }
         }
     }
@@ -138,6 +154,7 @@ impl History {
             is_whole: false,
             allow_shrink: true,
             is_dry_run: false,
+            vacuum: None,
         };
         work(&shared.world, seed, last(job), one);
         let Shared { world, companies, komets, told, done, .. } = shared;
@@ -206,13 +223,16 @@ impl Shared {
                 }
                 forgotten.map(|forgotten| Came::Forgotten(forgotten.version, forgotten.committed))
             }
-            Job::Run { shard, mode, is_whole, allow_shrink, is_dry_run } => {
+            Job::Run { shard, mode, is_whole, allow_shrink, is_dry_run, vacuum } => {
+                if let Some(retain) = vacuum {
+                    self.world.vacuums(reached.process, *retain);
+                }
                 let options = TableOptions {
                     mode: *mode,
                     is_whole: *is_whole,
                     allow_shrink: *allow_shrink,
                     is_dry_run: *is_dry_run,
-                    vacuum: None,
+                    vacuum: vacuum.map(|retain| Duration::from_micros(retain.unsigned_abs())),
                 };
                 let table = SharedTable::open(store, &place(), &CUSTOMERS, options)?;
                 let run = Run {
@@ -225,6 +245,7 @@ impl Shared {
                     in_doubt: Mutex::default(),
                 };
                 let lines = run.all(*shard)?;
+                run.vacuum();
                 in_doubt.extend(run.in_doubt.into_inner().unwrap());
                 Ok(Came::Ran(lines))
             }
@@ -269,6 +290,17 @@ impl Run<'_> {
         let pace = Pace { jobs: 1, shard };
         companies::run(names, pace, &Interrupt::default(), turn, &commit, report)?;
         Ok(lines)
+    }
+
+    /// The vacuum behind the commits, where one is due.
+    fn vacuum(&self) {
+        self.begin();
+        if let Some(removed) = self.table.vacuum(&()) {
+            let process = self.reached.process;
+            self.shared
+                .world
+                .note(|| format!("p{process} vacuums behind its commits: {removed:?}"));
+        }
     }
 
     /// The threads of a run are new, and what they draw is the seed's.

@@ -14,7 +14,7 @@ const COMPANIES: [&str; 4] = ["rosas", "lirios.2", "Claveles-3", "gerberas_4"];
 const NAMES: u32 = 1_000_000;
 
 /// What has to happen in some of many histories besides what has to in each kind.
-pub(super) const PLAYED: [&str; 9] = [
+pub(super) const PLAYED: [&str; 10] = [
     "begins: Forget",
     "commits 1 of",
     "commits 3",
@@ -24,4 +24,5 @@ pub(super) const PLAYED: [&str; 9] = [
     "turn 2 of",
     ", in doubt",
     ": Unchanged",
+    "vacuums behind its commits",
 ];

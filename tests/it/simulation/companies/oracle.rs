@@ -169,7 +169,8 @@ fn of_company(history: &History, done: &Done, company: &str, said: &Said) -> Opt
 
 /// Whether nothing goes wrong in a history, and no vacuum takes away what others read.
 fn is_quiet(history: &History) -> bool {
-    let vacuums = |done: &Done| matches!(done.job, Job::Vacuum { .. });
+    let vacuums =
+        |done: &Done| matches!(done.job, Job::Vacuum { .. } | Job::Run { vacuum: Some(_), .. });
     !history.has_faults && !history.done.iter().any(vacuums)
 }
 
