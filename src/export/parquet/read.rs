@@ -116,6 +116,7 @@ impl Reader {
             Statistics::Int64(values) => Some((*values.min_opt()?, *values.max_opt()?)),
             _ => None,
         }
+        .filter(|(least, most)| least <= most)
     }
 
     /// The rows of a row group with the columns of `schema`, whichever of them the file has: what it does

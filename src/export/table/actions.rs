@@ -102,3 +102,67 @@ fn bound(field: &Field, column: &Column, is_greatest: bool) -> Option<Member> {
     };
     Some((named(field, field.data_type().clone()), value))
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::cast::AsArray;
+    use arrow_array::types::{Int64Type, TimestampMicrosecondType};
+    use arrow_schema::TimeUnit;
+
+    use super::*;
+
+    const LAST_MICROSECOND: &str = "9999-12-31T23:59:59.999999";
+
+    fn both(kind: DataType, bounds: Bounds) -> Option<(ArrayRef, ArrayRef)> {
+        let field = Field::new("x", kind, true);
+        let column = Column { name: "x".into(), nulls: 0, bounds: Some(bounds) };
+        let of = |is_greatest| bound(&field, &column, is_greatest);
+        let ((field, least), (_, most)) = (of(false)?, of(true)?);
+        assert_eq!(field.data_type(), least.data_type());
+        Some((least, most))
+    }
+
+    #[test]
+    fn times_are_rounded_so_that_they_stay_bounds() {
+        for (micros, least, greatest) in [
+            (0, 0, 0),
+            (1, 0, 1000),
+            (999, 0, 1000),
+            (1000, 1000, 1000),
+            (1001, 1000, 2000),
+            (-1, -1000, 0),
+            (-1000, -1000, -1000),
+            (-1001, -2000, -1000),
+        ] {
+            assert_eq!(in_milliseconds(micros, false), Some(least), "{micros}");
+            assert_eq!(in_milliseconds(micros, true), Some(greatest), "{micros}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_is_rounded_into_the_year_10000_is_no_bound() {
+        let last = crate::model::Zone::UTC.parse(LAST_MICROSECOND).map(Timestamp::micros).unwrap();
+        assert_eq!(in_milliseconds(last, true), None);
+        assert_eq!(in_milliseconds(last, false), Some(last - 999));
+        assert_eq!(in_milliseconds(last - 999, true), Some(last - 999));
+        assert_eq!(in_milliseconds(i64::MAX, true), None);
+    }
+
+    #[test]
+    fn bounds_have_the_type_of_their_column() {
+        let (least, most) = both(DataType::Int64, Bounds::Integer(3, 7)).unwrap();
+        let number = |array: &ArrayRef| array.as_primitive::<Int64Type>().value(0);
+        assert_eq!((number(&least), number(&most)), (3, 7));
+        let (least, most) = both(DataType::Utf8, Bounds::Text("a".into(), "z".into())).unwrap();
+        let text = |array: &ArrayRef| array.as_string::<i32>().value(0).to_owned();
+        assert_eq!((text(&least), text(&most)), ("a".to_owned(), "z".to_owned()));
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let (least, most) = both(time, Bounds::Integer(1, 1001)).unwrap();
+        let micros = |array: &ArrayRef| array.as_primitive::<TimestampMicrosecondType>().value(0);
+        assert_eq!((micros(&least), micros(&most)), (0, 2000));
+        assert!(both(DataType::Boolean, Bounds::Integer(0, 1)).is_none());
+        // Statistics of another type than the column's say nothing of it.
+        let (least, _) = both(DataType::Int64, Bounds::Text("a".into(), "b".into())).unwrap();
+        assert!(least.is_null(0));
+    }
+}

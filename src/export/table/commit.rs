@@ -246,10 +246,7 @@ fn left_out(changes: &[Change<'_>]) -> Vec<String> {
 }
 
 fn is_there_already(error: &KernelError) -> bool {
-    match error {
-        KernelError::Backtraced { source, .. } => is_there_already(source),
-        error => matches!(error, KernelError::TableAlreadyExistsAtPath(_)),
-    }
+    matches!(error.without_backtrace(), KernelError::TableAlreadyExistsAtPath(_))
 }
 
 /// What the changes say of themselves, added up.
@@ -265,4 +262,72 @@ fn metrics(changes: &[Change<'_>]) -> Vec<(String, Option<String>)> {
         sums.push(("companies", changes.len() as u64));
     }
     sums.into_iter().map(|(name, sum)| (name.to_owned(), Some(sum.to_string()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::backtrace::Backtrace;
+
+    use super::*;
+    use crate::model::Zone;
+    use crate::state::State;
+
+    fn note() -> Note {
+        Note {
+            run: "a-run".into(),
+            mode: TableMode::Merge,
+            table_mode: TableMode::Merge,
+            extracted_at: Zone::UTC.parse("2026-11-24T06:00:00").unwrap(),
+            overwritten_at: None,
+            state: State::default(),
+            made: None,
+            filters: None,
+            vacuumed_at: None,
+            people: Default::default(),
+            restored: None,
+        }
+    }
+
+    fn change(left_out: &[&str], company: Option<&'static str>, deleted: u64) -> Change<'static> {
+        Change {
+            company,
+            note: note(),
+            added: &[],
+            removed: Vec::new(),
+            left_out: left_out.iter().map(|name| (*name).to_owned()).collect(),
+            metrics: vec![("deleted", deleted), ("rows", 1)],
+        }
+    }
+
+    #[test]
+    fn a_column_is_left_out_where_no_change_has_it() {
+        assert_eq!(left_out(&[]), [] as [&str; 0]);
+        assert_eq!(left_out(&[change(&["a", "b"], None, 0)]), ["a", "b"]);
+        let changes = [change(&["a", "b", "c"], None, 0), change(&["c", "b"], None, 0)];
+        assert_eq!(left_out(&changes), ["b", "c"]);
+        assert_eq!(left_out(&[change(&["a"], None, 0), change(&[], None, 0)]), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_changes_say_is_added_up() {
+        let said = |changes: &[Change<'_>]| {
+            let metrics = metrics(changes).into_iter();
+            metrics.map(|(name, value)| format!("{name} {}", value.unwrap())).collect::<Vec<_>>()
+        };
+        assert_eq!(said(&[change(&[], None, 3)]), ["deleted 3", "rows 1"]);
+        let changes = [change(&[], Some("a"), 3), change(&[], Some("b"), 4)];
+        assert_eq!(said(&changes), ["deleted 7", "rows 2", "companies 2"]);
+    }
+
+    #[test]
+    fn a_table_that_is_there_is_known_however_the_error_is_wrapped() {
+        let wrapped = |error| KernelError::Backtraced {
+            source: Box::new(error),
+            backtrace: Box::new(Backtrace::disabled()),
+        };
+        let there = || KernelError::TableAlreadyExistsAtPath("lake".into());
+        assert!(is_there_already(&there()) && is_there_already(&wrapped(there())));
+        let other = || KernelError::MissingVersion(7);
+        assert!(!is_there_already(&other()) && !is_there_already(&wrapped(other())));
+    }
 }

@@ -247,8 +247,7 @@ impl<'a> Forgetting<'a> {
     fn rows_of(&self, number: usize, forgotten: &mut Forgotten) -> Result<Option<Bits>> {
         let Self { log, version, keys, .. } = self;
         let Some(file) = version.files.get(number) else { return Ok(None) };
-        let is_apart =
-            |(least, most): (i64, i64)| least > most || keys.range(least..=most).next().is_none();
+        let is_apart = |(least, most): (i64, i64)| keys.range(least..=most).next().is_none();
         if file.keys.is_some_and(is_apart) {
             return Ok(None);
         }

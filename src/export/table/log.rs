@@ -342,10 +342,10 @@ fn without_statistics(data: RecordBatch) -> Result<RecordBatch, KernelError> {
     Ok(RecordBatch::try_new(data.schema(), columns)?)
 }
 
-/// The smallest and the greatest key that the log notes of a file.
+/// The smallest and the greatest key that the log notes of a file. Two that cannot be say nothing.
 fn keys(data: &RecordBatch, row: usize, stream: &Stream) -> Option<(i64, i64)> {
     let statistics = data.column_by_name(STATISTICS)?.as_string_opt::<i32>()?;
     let statistics: serde_json::Value = serde_json::from_str(statistics.value(row)).ok()?;
     let of = |bound: &str| statistics[bound][stream.key().name].as_i64();
-    Some((of("minValues")?, of("maxValues")?))
+    Some((of("minValues")?, of("maxValues")?)).filter(|(least, most)| least <= most)
 }

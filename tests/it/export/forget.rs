@@ -166,6 +166,20 @@ fn every_customer_may_go() {
 }
 
 #[test]
+fn a_customer_who_is_alone_in_a_file_goes() {
+    let simulator = simulator(0);
+    let connector = Connector::of(&simulator);
+    for id in 1..=3 {
+        simulator.reply_next(listed(&[customer(id, "N", "2024-01-01T00:00:00")]));
+        into_table(&connector, &["--mode", "append"]);
+    }
+    assert_eq!(lake(&connector).live().len(), 3);
+    let forgotten = json_of(&forgets(&connector, &["2", "--json"]));
+    assert_eq!((&forgotten["rows"], &forgotten["files"]), (&json!(1), &json!(0)));
+    assert_eq!(lake(&connector).ids(), [1, 3]);
+}
+
+#[test]
 fn it_is_refused_where_it_means_nothing() {
     let (simulator, connector) = table("merge");
     let asked = simulator.requests().len();
