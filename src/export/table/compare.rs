@@ -8,6 +8,7 @@ use arrow_array::types::Int64Type;
 use arrow_schema::{Schema, SchemaRef};
 
 use super::bits::Bits;
+use super::decide::There;
 use super::later::LaterVersions;
 use super::live::Live;
 use super::log::{Log, Version};
@@ -259,35 +260,18 @@ impl Comparing<'_> {
     /// Decides between a row of the table and the winner of its key. True if the row has to go.
     fn is_replaced(&mut self, position: usize, there: There) -> bool {
         let winner = &mut self.winners.rows[position];
-        // A row that is deleted is never the same: its key has returned.
-        let is_same = winner.hash == there.hash && !there.is_deleted;
-        let was = if there.is_deleted { Was::Deleted } else { Was::Living };
-        if self.how.mode == TableMode::Append {
-            // Of the versions of a key those right before and right after count.
-            if there.time > self.how.extracted_at {
-                self.later.entry(position).or_default().take(there.time, there.is_deleted, is_same);
-            } else if there.time >= winner.time {
-                winner.time = there.time;
-                winner.is_wanted = !is_same;
-                winner.was = was;
-            }
-            return false;
+        if self.how.mode != TableMode::Append {
+            return winner.replaces(there, self.how.extracted_at);
         }
-        winner.was = was;
-        if is_same || there.time > self.how.extracted_at {
-            winner.is_wanted = false;
-            return false;
+        // Of the versions of a key those right before and right after count.
+        if there.time > self.how.extracted_at {
+            let later = self.later.entry(position).or_default();
+            later.take(there.time, there.is_deleted, winner.is_same(there));
+        } else {
+            winner.follows(there);
         }
-        true
+        false
     }
-}
-
-/// A row of the table.
-struct There {
-    hash: u64,
-    /// When it became what it is, in microseconds.
-    time: i64,
-    is_deleted: bool,
 }
 
 /// The winners whose keys are between two, both included.

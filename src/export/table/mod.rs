@@ -9,6 +9,7 @@ mod committer;
 mod compare;
 mod contents;
 mod copy;
+mod decide;
 mod deletes;
 mod dry_run;
 mod due;
