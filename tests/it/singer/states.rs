@@ -61,6 +61,25 @@ fn what_other_streams_and_taps_left_in_the_state_survives() {
 }
 
 #[test]
+fn what_others_left_stays_as_they_wrote_it() {
+    let simulator = simulator(3);
+    let connector = Connector::of(&simulator);
+    let state = r#"{
+        "bookmarks": {"orders": {"id": 123456789012345678901234567890, "rate": 0.10},
+                      "x": "\u00e9"},
+        "y" : [ 1E+2 ]
+    }"#;
+    connector.write("state.json", state);
+    let run = tap(&connector, &["--config", "config.json", "--state", "state.json"]).succeeded();
+    let states: Vec<&str> =
+        run.0.text().lines().filter(|line| line.contains(r#""type":"STATE""#)).collect();
+    let [state] = states[..] else { panic!("{states:?}") };
+    let theirs = r#"{"type":"STATE","value":{"bookmarks":{"orders":{"id":123456789012345678901234567890,"rate":0.10},"x":"\u00e9","customers":{"#;
+    assert!(state.starts_with(theirs), "{state}");
+    assert!(state.ends_with(r#"}},"y":[1E+2]}}"#), "{state}");
+}
+
+#[test]
 fn a_state_that_a_person_wrote_needs_the_time_alone() {
     let (_simulator, connector, state) = after_a_full_read();
     let latest = state["bookmarks"]["customers"]["replication_key_value"].as_str().unwrap();
