@@ -68,7 +68,8 @@ const MANY: Kind = Kind {
         (history.trace, faults)
     },
     played: &companies::PLAYED,
-    found: &[],
+    // In 3232 a run has doubted two of its commits, and reads both at once: the simulation itself stood still.
+    found: &[3232],
 };
 
 impl Kind {

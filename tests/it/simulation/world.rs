@@ -272,7 +272,7 @@ impl World {
     }
 
     /// Whether a read is that of a writer alone in its thread of thought: all but those of the log, of which several may
-    /// be on their way at once. Of the log only the one that resolves a doubt is.
+    /// be on their way at once. Of the log only the one that resolves the last doubt is.
     pub(super) fn is_alone(&self, process: Process, path: &Path) -> bool {
         let is_of_log = path.parts().any(|part| part.as_ref() == "_delta_log");
         !is_of_log || self.state().is_doubted(process, path)
@@ -363,8 +363,10 @@ impl State {
         gone()
     }
 
+    /// Whether it is the last commit of the process of which nobody knew what became.
     fn is_doubted(&self, process: Process, path: &Path) -> bool {
-        self.doubts.contains_key(&(process, path.clone()))
+        let own = self.doubts.keys().filter(|(doubted, _)| *doubted == process);
+        own.map(|(_, path)| path).max() == Some(path)
     }
 
     fn once_in(&mut self, many: u32) -> bool {
