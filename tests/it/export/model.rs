@@ -14,7 +14,7 @@ use kometsales::export::difference::Difference;
 use kometsales::export::file::ParquetFile;
 use kometsales::export::mode::TableMode;
 use kometsales::export::report::Report;
-use kometsales::export::table::{Table, TableOptions};
+use kometsales::export::table::{Table, TableOptions, forget};
 use kometsales::export::{Destination, Exported, TablePlace};
 use kometsales::interrupt::Interrupt;
 use kometsales::model::arrow::Selection;
@@ -606,6 +606,26 @@ fn a_field_that_the_product_has_learnt_becomes_a_column_of_the_table() {
         let error = export(place.path(), &OLD, mode, first, at(3)).unwrap_err();
         assert_eq!(error.kind(), Kind::Config);
         assert!(error.to_string().contains("`city`"), "{error}");
+    }
+}
+
+#[test]
+fn a_removal_adds_no_column_that_the_product_has_learnt() {
+    for mode in [TableMode::Merge, TableMode::Append, TableMode::Overwrite, TableMode::History] {
+        let place = tempfile::tempdir().unwrap();
+        let first = br#"{"status":1,"customers":[{"id":1,"name":"a","city":"Cali"},{"id":2}]}"#;
+        export(place.path(), &OLD, mode, first, at(1)).unwrap();
+        let (store, table) = (store(place.path()), table_at(place.path()));
+        let keys = BTreeSet::from([2]);
+        let forgotten = forget(store, &table, &NEW, None, &keys, at(2), &()).unwrap();
+        assert_eq!((forgotten.rows, forgotten.files), (1, 1), "{mode:?}");
+        let lake = lake(place.path());
+        assert!(lake.commits()[1].iter().all(|action| action["metaData"].is_null()), "{mode:?}");
+        let rows = lake.rows();
+        assert_eq!(rows.len(), 1, "{mode:?}");
+        assert!(rows[0].get("city").is_none(), "{mode:?}: {}", rows[0]);
+        // The older version still knows what it is, and goes on with it.
+        export(place.path(), &OLD, mode, first, at(3)).unwrap();
     }
 }
 
