@@ -67,10 +67,9 @@ impl Bookmarks {
 
     /// Why streams are read whole although there is a state.
     pub fn warnings(&self, streams: &[&Stream]) -> Vec<String> {
-        let mut others = self.bookmarks.names().peekable();
-        let has_bookmarks = others.peek().is_some();
         let names: Vec<&str> = streams.iter().map(|stream| stream.name).collect();
-        if has_bookmarks && !others.any(|name| names.contains(&name)) {
+        let mut there = self.bookmarks.names().peekable();
+        if there.peek().is_some() && !there.any(|name| names.contains(&name)) {
             return vec![format!(
                 "The state has no bookmark of the streams there are ({}), so everything is read.",
                 names.join(", ")

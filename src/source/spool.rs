@@ -103,9 +103,10 @@ impl<'a> Spool<'a> {
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<()> {
         self.held += batch.get_array_memory_size();
         self.count += 1;
+        let schema = batch.schema();
         self.memory.push(batch);
         if self.file.is_none() && self.held > self.most && !self.has_no_folder {
-            self.file = self.spill()?;
+            self.file = self.spill(schema)?;
             self.has_no_folder = self.file.is_none();
         }
         let Some(file) = &self.file else { return Ok(()) };
@@ -116,8 +117,7 @@ impl<'a> Spool<'a> {
         self.file.take().map_or(Ok(()), |file| file.finish().map(|_| ()))
     }
 
-    fn spill(&self) -> Result<Option<Spilled>> {
-        let Some(schema) = self.memory.first().map(RecordBatch::schema) else { return Ok(None) };
+    fn spill(&self, schema: SchemaRef) -> Result<Option<Spilled>> {
         let Some((file, folder)) = self.scratch.file() else { return Ok(None) };
         Spilled::start(file, folder, schema).map(Some)
     }
